@@ -1,0 +1,2 @@
+//! Project tasks: `cargo xtask check | servers | layers | sizes | docs`.
+fn main() {}
