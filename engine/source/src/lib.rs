@@ -1,1 +1,36 @@
-//! headwater-source
+//! What a source is: traits, what discovery finds, what a scan carries, and the catalog that a session sees.
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`connector`] | how does a kind of source come into being from options? |
+//! | [`source`] | what must every source, and every remote database, be able to do? |
+//! | [`metadata`] | what did discovery find: tables, columns, keys, statistics? |
+//! | [`pushdown`] | may the source compute this, and if not, why? |
+//! | [`scan`] | what does a remote scan carry and how does it run? |
+//! | [`write`] | how do INSERT, UPDATE and DELETE reach a source? |
+//! | [`catalog`] | how does a session see a source as a catalog, and notice changes? |
+//! | [`registry`] | which sources are there? |
+//! | [`query`] | what do all scans of one query share? |
+
+pub mod catalog;
+pub mod connector;
+pub mod error;
+pub mod metadata;
+pub mod provider;
+pub mod pushdown;
+pub mod query;
+pub mod registry;
+pub mod scan;
+pub mod source;
+pub mod write;
+
+pub use catalog::SourceCatalog;
+pub use connector::{ConnectContext, Connector};
+pub use error::ErrorExt;
+pub use metadata::{ColumnMeta, Discovery, ForeignKey, SchemaMeta, TableKind, TableMeta, TableName};
+pub use provider::RemoteTable;
+pub use pushdown::Support;
+pub use query::QueryContext;
+pub use registry::SourceRegistry;
+pub use scan::{OpenScan, PartitionBounds, RemoteScanExec, RemoteText, ScanCommand, SortKey};
+pub use source::{RemoteSource, Source};

@@ -1,0 +1,118 @@
+//! Configuration: one TOML file, environment variables over it, secrets resolved, every key known by name.
+//!
+//! A key such as `server.flight_listen` is also the variable `HEADWATER_SERVER__FLIGHT_LISTEN` (two underscores stand for the
+//! dot). Values may hold `${env:NAME}` and `${file:/path}` (see [`crate::secret::resolve`]).
+
+mod load;
+mod options;
+mod settings;
+
+pub use load::load_file;
+pub use options::{OptionSpec, Options};
+pub use settings::{SETTINGS, SettingSpec};
+
+use std::path::PathBuf;
+
+use crate::Secret;
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// How the server listens and whom it admits.
+    pub server: ServerConfig,
+    /// Limits of the engine and of each session.
+    pub limits: Limits,
+    /// What statements may do.
+    pub engine: EngineConfig,
+    /// The configured sources, by name.
+    pub sources: Vec<SourceConfig>,
+}
+
+/// `[server]`.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Address of the Flight SQL service.
+    pub flight_listen: String,
+    /// PEM file with the server's certificate chain; TLS is on when it is set.
+    pub tls_certificate: Option<PathBuf>,
+    /// PEM file with the server's private key.
+    pub tls_key: Option<PathBuf>,
+    /// PEM file with the authorities of client certificates; clients must present one when it is set.
+    pub tls_client_ca: Option<PathBuf>,
+    /// User names and passwords; without any, every client is admitted (loopback only).
+    pub users: Vec<(String, Secret)>,
+    /// Bearer tokens that are admitted as they are, each with the name of its user.
+    pub tokens: Vec<(String, Secret)>,
+    /// Allows listening beyond loopback without TLS or without users.
+    pub insecure: bool,
+    /// How long streams may drain at shutdown, in milliseconds.
+    pub shutdown_grace_ms: u64,
+    /// How long a session may stay idle, in milliseconds.
+    pub session_idle_ms: u64,
+}
+
+/// `[engine]`.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Folder of spill files; a folder of its own under the system's temporary folder when unset.
+    pub spill_dir: Option<PathBuf>,
+    /// Whether sessions may run `CREATE SOURCE`, `DROP SOURCE` and `REFRESH SOURCE`.
+    pub allow_source_ddl: bool,
+    /// Whether sessions may run INSERT, UPDATE and DELETE on sources.
+    pub allow_writes: bool,
+    /// Partitions that a query is split into; 0 is the number of processors.
+    pub target_partitions: u64,
+    /// Rows per record batch.
+    pub batch_rows: u64,
+}
+
+/// `[sources.NAME]`.
+#[derive(Debug, Clone)]
+pub struct SourceConfig {
+    /// Name of the source, which is the name of its catalog.
+    pub name: String,
+    /// Kind of connector, such as `postgres`.
+    pub kind: String,
+    /// The connector's options.
+    pub options: Options,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            flight_listen: "127.0.0.1:32010".into(),
+            tls_certificate: None,
+            tls_key: None,
+            tls_client_ca: None,
+            users: Vec::new(),
+            tokens: Vec::new(),
+            insecure: false,
+            shutdown_grace_ms: 30_000,
+            session_idle_ms: 3_600_000,
+        }
+    }
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { spill_dir: None, allow_source_ddl: true, allow_writes: true, target_partitions: 0, batch_rows: 8_192 }
+    }
+}
+
+/// Checks the name of a source: it becomes a catalog, so it must be a plain SQL identifier and not one of Headwater's own.
+pub fn check_source_name(name: &str) -> Result<()> {
+    let mut chars = name.chars();
+    let plain = chars.next().is_some_and(|c| c.is_ascii_lowercase() || c == '_')
+        && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !plain || name.len() > 63 {
+        return Err(Error::invalid(format!(
+            "source name \"{name}\" must be 1 to 63 of a-z, 0-9 and _ and must not start with a digit"
+        )));
+    }
+    if matches!(name, "system" | "headwater" | "information_schema") {
+        return Err(Error::invalid(format!("source name \"{name}\" is reserved; choose another name")));
+    }
+    Ok(())
+}

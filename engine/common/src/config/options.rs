@@ -1,0 +1,94 @@
+//! Options of a source: texts by name, checked against what its connector declares.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::Secret;
+use crate::error::{Error, Result};
+use crate::nearest;
+
+/// One option that a connector understands.
+#[derive(Debug, Clone, Copy)]
+pub struct OptionSpec {
+    /// Name, as written in configuration and in `OPTIONS (...)`.
+    pub name: &'static str,
+    /// Default as text; `None` when the option is required or simply absent.
+    pub default: Option<&'static str>,
+    /// What it does, with units.
+    pub description: &'static str,
+    /// Whether its value must never be shown.
+    pub secret: bool,
+}
+
+/// Option values by lower-case name. `Debug` shows the names only.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Options(BTreeMap<String, Secret>);
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Options {
+    /// No options.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets an option; the last value of a name wins.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.0.insert(name.to_ascii_lowercase(), Secret::new(value));
+    }
+
+    /// The same with a value set, for building options in one expression.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// The option's text.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(Secret::expose)
+    }
+
+    /// The names that are set.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Refuses every name that `specs` does not declare, naming the nearest one.
+    pub fn check(&self, kind: &str, specs: &[OptionSpec]) -> Result<()> {
+        for name in self.names() {
+            if !specs.iter().any(|s| s.name == name) {
+                let known = specs.iter().map(|s| s.name);
+                return Err(Error::configuration(format!(
+                    "unknown option \"{name}\" of a {kind} source{}",
+                    nearest::hint(name, known)
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The option's text, or its declared default.
+    pub fn text<'a>(&'a self, name: &str, specs: &'a [OptionSpec]) -> Option<&'a str> {
+        self.get(name).or_else(|| specs.iter().find(|s| s.name == name).and_then(|s| s.default))
+    }
+
+    /// The option as a whole number, or its declared default.
+    pub fn number(&self, name: &str, specs: &[OptionSpec]) -> Result<u64> {
+        let text = self.text(name, specs).unwrap_or_default();
+        text.trim().parse().map_err(|_| Error::configuration(format!("option \"{name}\" must be a whole number")))
+    }
+
+    /// The option as `true` or `false`, or its declared default.
+    pub fn flag(&self, name: &str, specs: &[OptionSpec]) -> Result<bool> {
+        match self.text(name, specs).unwrap_or("false").trim().to_ascii_lowercase().as_str() {
+            "true" | "on" | "yes" | "1" => Ok(true),
+            "false" | "off" | "no" | "0" => Ok(false),
+            _ => Err(Error::configuration(format!("option \"{name}\" must be true or false"))),
+        }
+    }
+}

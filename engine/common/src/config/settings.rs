@@ -1,0 +1,37 @@
+//! Every configuration key outside `[limits]` and `[sources.*]`, as data.
+
+/// One key: its default as text and what it does.
+#[derive(Debug, Clone, Copy)]
+pub struct SettingSpec {
+    /// Dotted key.
+    pub key: &'static str,
+    /// Default as text; empty when unset.
+    pub default: &'static str,
+    /// What it does, with units.
+    pub description: &'static str,
+}
+
+macro_rules! settings {
+    ($($key:literal = $default:literal, $description:literal;)*) => {
+        /// Every key outside `[limits]` and `[sources.*]`, in the order of the reference page.
+        pub const SETTINGS: &[SettingSpec] =
+            &[$(SettingSpec { key: $key, default: $default, description: $description },)*];
+    };
+}
+
+settings! {
+    "server.flight_listen" = "127.0.0.1:32010", "Address of the Flight SQL service.";
+    "server.tls.certificate" = "", "PEM file with the server's certificate chain; TLS is on when it is set.";
+    "server.tls.key" = "", "PEM file with the server's private key.";
+    "server.tls.client_ca" = "", "PEM file with authorities of client certificates; when set, clients must present one.";
+    "server.auth.users" = "", "Table of user names and passwords. Without users and tokens every client is admitted.";
+    "server.auth.tokens" = "", "Table of user names and bearer tokens.";
+    "server.insecure" = "false", "Allows listening beyond loopback without TLS or without users.";
+    "server.shutdown_grace_ms" = "30000", "How long streams may drain at shutdown, in milliseconds.";
+    "server.session_idle_ms" = "3600000", "How long a session may stay idle, in milliseconds.";
+    "engine.spill_dir" = "", "Folder of spill files; one under the system's temporary folder when unset.";
+    "engine.allow_source_ddl" = "true", "Whether sessions may run CREATE, DROP and REFRESH SOURCE.";
+    "engine.allow_writes" = "true", "Whether sessions may run INSERT, UPDATE and DELETE on sources.";
+    "engine.target_partitions" = "0", "Partitions that a query is split into; 0 is the number of processors.";
+    "engine.batch_rows" = "8192", "Rows per record batch.";
+}

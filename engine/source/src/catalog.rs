@@ -1,0 +1,152 @@
+//! A source as a catalog of a session, kept up with changes made outside.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
+use datafusion::datasource::TableType;
+use datafusion::error::Result as DataFusionResult;
+use headwater_common::Result;
+use headwater_common::clock::Stopwatch;
+use parking_lot::RwLock;
+use tokio::sync::Mutex;
+
+use crate::error::ErrorExt;
+use crate::metadata::{Discovery, TableKind, TableName};
+use crate::source::Source;
+
+/// How long a discovery is trusted before its fingerprint is compared again.
+const TRUST_MS: u64 = 1_000;
+
+/// A source as a catalog. All sessions share it.
+pub struct SourceCatalog {
+    source: Arc<dyn Source>,
+    found: RwLock<Arc<Discovery>>,
+    error: RwLock<Option<String>>,
+    /// Held while discovery runs; holds when the last check ended.
+    checked: Mutex<Option<Stopwatch>>,
+}
+
+impl fmt::Debug for SourceCatalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SourceCatalog({})", self.source.name())
+    }
+}
+
+impl SourceCatalog {
+    /// A catalog that has not looked at its source yet.
+    pub fn new(source: Arc<dyn Source>) -> Self {
+        Self { source, found: RwLock::default(), error: RwLock::default(), checked: Mutex::new(None) }
+    }
+
+    /// The source.
+    pub fn source(&self) -> &Arc<dyn Source> {
+        &self.source
+    }
+
+    /// What the last successful discovery found.
+    pub fn discovery(&self) -> Arc<Discovery> {
+        Arc::clone(&self.found.read())
+    }
+
+    /// Why the last discovery failed, if it did.
+    pub fn error(&self) -> Option<String> {
+        self.error.read().clone()
+    }
+
+    /// Discovers again, whatever is known.
+    pub async fn refresh(&self) -> Result<Arc<Discovery>> {
+        let mut checked = self.checked.lock().await;
+        let result = self.discover().await;
+        *checked = result.is_ok().then(Stopwatch::start);
+        result
+    }
+
+    /// Discovers when nothing is known, or when the source's fingerprint has changed since it was last looked at.
+    pub async fn ensure_fresh(&self) -> Result<Arc<Discovery>> {
+        let mut checked = self.checked.lock().await;
+        match *checked {
+            Some(at) if at.elapsed_ms() < TRUST_MS => return Ok(self.discovery()),
+            Some(_) => {
+                let known = self.discovery();
+                let now = self.source.fingerprint().await;
+                let same = match &now {
+                    Ok(now) => now.is_some() && *now == known.fingerprint,
+                    Err(_) => false,
+                };
+                if same {
+                    *checked = Some(Stopwatch::start());
+                    return Ok(known);
+                }
+            }
+            None => {}
+        }
+        let result = self.discover().await;
+        *checked = result.is_ok().then(Stopwatch::start);
+        result
+    }
+
+    async fn discover(&self) -> Result<Arc<Discovery>> {
+        match self.source.discover().await {
+            Ok(found) => {
+                let found = Arc::new(found);
+                *self.found.write() = Arc::clone(&found);
+                *self.error.write() = None;
+                Ok(found)
+            }
+            Err(e) => {
+                *self.error.write() = Some(e.to_string());
+                Err(e)
+            }
+        }
+    }
+}
+
+/// The catalog's face to DataFusion; a newtype, because schemas need a shared handle.
+#[derive(Debug, Clone)]
+pub struct SharedCatalog(pub Arc<SourceCatalog>);
+
+impl CatalogProvider for SharedCatalog {
+    fn schema_names(&self) -> Vec<String> {
+        self.0.discovery().schemas.keys().cloned().collect()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        // Unknown names get a schema too: whether it exists is found out when a table is asked for, which can wait.
+        Some(Arc::new(SourceSchema { catalog: Arc::clone(&self.0), name: name.to_owned() }))
+    }
+}
+
+#[derive(Debug)]
+struct SourceSchema {
+    catalog: Arc<SourceCatalog>,
+    name: String,
+}
+
+#[async_trait]
+impl SchemaProvider for SourceSchema {
+    fn table_names(&self) -> Vec<String> {
+        let found = self.catalog.discovery();
+        found.schemas.get(&self.name).map(|s| s.tables.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        let found = self.catalog.ensure_fresh().await.map_err(ErrorExt::into_datafusion)?;
+        let Some(table) = found.table(&TableName::new(&self.name, name)).map(Arc::clone) else { return Ok(None) };
+        let provider = Arc::clone(self.catalog.source()).provider(table).await.map_err(ErrorExt::into_datafusion)?;
+        Ok(Some(provider))
+    }
+
+    async fn table_type(&self, name: &str) -> DataFusionResult<Option<TableType>> {
+        let found = self.catalog.discovery();
+        Ok(found.table(&TableName::new(&self.name, name)).map(|t| match t.kind {
+            TableKind::View | TableKind::MaterializedView => TableType::View,
+            _ => TableType::Base,
+        }))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.catalog.discovery().table(&TableName::new(&self.name, name)).is_some()
+    }
+}

@@ -1,0 +1,206 @@
+//! What discovery found: plain data, without handles.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, Constraint, Constraints, Statistics};
+
+/// Schema and table name inside a source.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableName {
+    /// Schema (database, namespace).
+    pub schema: String,
+    /// Table.
+    pub table: String,
+}
+
+impl TableName {
+    /// A name from its parts.
+    pub fn new(schema: impl Into<String>, table: impl Into<String>) -> Self {
+        Self { schema: schema.into(), table: table.into() }
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.table)
+    }
+}
+
+/// Everything one discovery found.
+#[derive(Debug, Clone, Default)]
+pub struct Discovery {
+    /// Schemas by name, empty ones too.
+    pub schemas: BTreeMap<String, SchemaMeta>,
+    /// The source's fingerprint at that moment, when it has one.
+    pub fingerprint: Option<u64>,
+}
+
+/// Tables of one schema.
+#[derive(Debug, Clone, Default)]
+pub struct SchemaMeta {
+    /// Tables by name.
+    pub tables: BTreeMap<String, Arc<TableMeta>>,
+}
+
+impl Discovery {
+    /// A table by its name.
+    pub fn table(&self, name: &TableName) -> Option<&Arc<TableMeta>> {
+        self.schemas.get(&name.schema)?.tables.get(&name.table)
+    }
+}
+
+/// What kind of relation a table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TableKind {
+    /// Ordinary table.
+    Table,
+    /// View.
+    View,
+    /// Materialized view.
+    MaterializedView,
+    /// Table that lives in another server.
+    ForeignTable,
+    /// Table made of partitions.
+    PartitionedTable,
+    /// Table read from files.
+    File,
+}
+
+impl TableKind {
+    /// The name metadata clients expect.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Table | Self::File => "TABLE",
+            Self::View => "VIEW",
+            Self::MaterializedView => "MATERIALIZED VIEW",
+            Self::ForeignTable => "FOREIGN TABLE",
+            Self::PartitionedTable => "PARTITIONED TABLE",
+        }
+    }
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// Name of the constraint.
+    pub name: String,
+    /// Columns of this table.
+    pub columns: Vec<String>,
+    /// The table referred to.
+    pub references: TableName,
+    /// Its columns, in the same order.
+    pub referenced_columns: Vec<String>,
+    /// Update rule, as in `information_schema` (`NO ACTION`, `CASCADE`, ...).
+    pub on_update: String,
+    /// Delete rule.
+    pub on_delete: String,
+}
+
+/// One column.
+#[derive(Debug, Clone)]
+pub struct ColumnMeta {
+    /// Name, Arrow type and nullability.
+    pub field: FieldRef,
+    /// The source's own name of the type.
+    pub remote_type: String,
+    /// Attributes only the connector reads, such as a type number or a collation.
+    pub attributes: BTreeMap<String, String>,
+    /// The source's text of the default, if any.
+    pub default: Option<String>,
+    /// Statistics as the source knows them.
+    pub statistics: ColumnStatistics,
+}
+
+/// One table.
+#[derive(Debug, Clone)]
+pub struct TableMeta {
+    /// Schema and name.
+    pub name: TableName,
+    /// Kind of relation.
+    pub kind: TableKind,
+    /// Columns in order.
+    pub columns: Vec<ColumnMeta>,
+    /// Arrow schema of the columns.
+    pub schema: SchemaRef,
+    /// Name of the primary key constraint, if any, and its columns by position.
+    pub primary_key: Option<(String, Vec<usize>)>,
+    /// Unique keys whose columns are all NOT NULL or that treat nulls as distinct, by position.
+    pub unique_keys: Vec<Vec<usize>>,
+    /// Foreign keys.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Rows, as the source estimates them.
+    pub row_count: Option<u64>,
+    /// Bytes at the source, as it estimates them.
+    pub bytes: Option<u64>,
+    /// Comment.
+    pub comment: Option<String>,
+    /// Attributes only the connector reads.
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl TableMeta {
+    /// A table without keys and statistics.
+    pub fn new(name: TableName, kind: TableKind, columns: Vec<ColumnMeta>) -> Self {
+        let schema = Arc::new(Schema::new(columns.iter().map(|c| Arc::clone(&c.field)).collect::<Vec<_>>()));
+        Self {
+            name,
+            kind,
+            columns,
+            schema,
+            primary_key: None,
+            unique_keys: Vec::new(),
+            foreign_keys: Vec::new(),
+            row_count: None,
+            bytes: None,
+            comment: None,
+            attributes: BTreeMap::new(),
+        }
+    }
+
+    /// A column by name.
+    pub fn column(&self, name: &str) -> Option<&ColumnMeta> {
+        self.columns.iter().find(|c| c.field.name() == name)
+    }
+
+    /// Primary and unique keys as DataFusion's constraints.
+    pub fn constraints(&self) -> Constraints {
+        let primary = self.primary_key.iter().map(|(_, columns)| Constraint::PrimaryKey(columns.clone()));
+        let unique = self.unique_keys.iter().map(|columns| Constraint::Unique(columns.clone()));
+        Constraints::new_unverified(primary.chain(unique).collect())
+    }
+
+    /// Statistics of the whole table; every figure is an estimate.
+    pub fn statistics(&self) -> Statistics {
+        let rows = |n: Option<u64>| match n.and_then(|n| usize::try_from(n).ok()) {
+            Some(n) => Precision::Inexact(n),
+            None => Precision::Absent,
+        };
+        Statistics {
+            num_rows: rows(self.row_count),
+            total_byte_size: rows(self.bytes),
+            column_statistics: self.columns.iter().map(|c| c.statistics.clone().to_inexact()).collect(),
+        }
+    }
+}
+
+impl ColumnMeta {
+    /// A column without statistics.
+    pub fn new(field: FieldRef, remote_type: impl Into<String>) -> Self {
+        Self {
+            field,
+            remote_type: remote_type.into(),
+            attributes: BTreeMap::new(),
+            default: None,
+            statistics: ColumnStatistics::new_unknown(),
+        }
+    }
+
+    /// The column's name.
+    pub fn name(&self) -> &str {
+        self.field.name()
+    }
+}

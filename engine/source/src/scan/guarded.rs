@@ -1,0 +1,93 @@
+//! The stream of a remote scan with its limits, its metrics and a check of every batch's schema.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::error::Result;
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
+use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder};
+use futures::{FutureExt, Stream, StreamExt};
+use headwater_common::{Error, Limits};
+
+use crate::error::ErrorExt;
+
+/// Passes batches on until a limit of the source is reached, which is an error, never a short result.
+pub(super) struct GuardedStream {
+    inner: SendableRecordBatchStream,
+    schema: SchemaRef,
+    source: String,
+    limits: std::sync::Arc<Limits>,
+    rows: u64,
+    bytes: u64,
+    deadline: Option<Pin<Box<tokio::time::Sleep>>>,
+    baseline: BaselineMetrics,
+    output_bytes: Count,
+    ended: bool,
+}
+
+impl GuardedStream {
+    pub(super) fn new(
+        inner: SendableRecordBatchStream,
+        schema: SchemaRef,
+        source: String,
+        limits: std::sync::Arc<Limits>,
+        metrics: &ExecutionPlanMetricsSet,
+        partition: usize,
+    ) -> Self {
+        let time = limits.source_time_ms;
+        let deadline = (time > 0).then(|| Box::pin(tokio::time::sleep(Duration::from_millis(time))));
+        let baseline = BaselineMetrics::new(metrics, partition);
+        let output_bytes = MetricBuilder::new(metrics).counter("remote_bytes", partition);
+        Self { inner, schema, source, limits, rows: 0, bytes: 0, deadline, baseline, output_bytes, ended: false }
+    }
+
+    fn admit(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        let bytes = batch.get_array_memory_size() as u64;
+        self.rows += batch.num_rows() as u64;
+        self.bytes += bytes;
+        self.output_bytes.add(usize::try_from(bytes).unwrap_or(usize::MAX));
+        Limits::check("rows read in one scan", self.rows, self.limits.source_rows, "source_rows")
+            .and_then(|()| Limits::check("bytes read in one scan", self.bytes, self.limits.source_bytes, "source_bytes"))
+            .map_err(|e| e.from_source(self.source.clone()))?;
+        if batch.schema_ref().fields() != self.schema.fields() {
+            let message = "a batch does not have the schema that was planned; run REFRESH SOURCE and try again";
+            return Err(Error::source_failed(self.source.clone(), message).retryable(true));
+        }
+        Ok(())
+    }
+}
+
+impl Stream for GuardedStream {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        if let Some(deadline) = &mut self.deadline
+            && deadline.poll_unpin(cx).is_ready()
+        {
+            self.ended = true;
+            let time = self.limits.source_time_ms;
+            let error = Error::timeout(format!("reading took longer than {time} ms"), "limits.source_time_ms");
+            return Poll::Ready(Some(Err(error.from_source(self.source.clone()).into_datafusion())));
+        }
+        let polled = self.inner.poll_next_unpin(cx).map(|item| match item {
+            Some(Ok(batch)) => Some(self.admit(&batch).map(|()| batch).map_err(ErrorExt::into_datafusion)),
+            other => other,
+        });
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            self.ended = true;
+        }
+        self.baseline.record_poll(polled)
+    }
+}
+
+impl RecordBatchStream for GuardedStream {
+    fn schema(&self) -> SchemaRef {
+        SchemaRef::clone(&self.schema)
+    }
+}

@@ -1,0 +1,92 @@
+//! What every source, and every remote database, can do.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::TableProvider;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::Expr;
+use headwater_common::{Error, Result};
+
+use crate::metadata::{Discovery, TableMeta};
+use crate::pushdown::Support;
+use crate::scan::{OpenScan, PartitionBounds, RemoteText, ScanCommand, SortKey};
+
+/// A store that a session sees as a catalog.
+#[async_trait]
+pub trait Source: Debug + Send + Sync + 'static {
+    /// Name of the source and of its catalog.
+    fn name(&self) -> &str;
+
+    /// Kind of its connector.
+    fn kind(&self) -> &'static str;
+
+    /// Where it is, without credentials.
+    fn location(&self) -> String;
+
+    /// Reaches the source; returns its product and version.
+    async fn check(&self) -> Result<String>;
+
+    /// Finds every schema and table.
+    async fn discover(&self) -> Result<Discovery>;
+
+    /// A number that changes when a table was created, altered or dropped; `None` when the source has no cheap one.
+    async fn fingerprint(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// The table as DataFusion sees it.
+    async fn provider(self: Arc<Self>, table: Arc<TableMeta>) -> Result<Arc<dyn TableProvider>>;
+
+    /// The source as a remote database, when it is one.
+    fn remote(self: Arc<Self>) -> Option<Arc<dyn RemoteSource>> {
+        None
+    }
+
+    /// Ends its connections.
+    async fn close(&self) {}
+}
+
+/// A database that computes parts of a query.
+///
+/// A filter is [`Support::Exact`] only from an allow-list of operator, types and collation.
+#[async_trait]
+pub trait RemoteSource: Source {
+    /// Whether the source computes this filter (columns without qualifier) exactly as Headwater does.
+    fn filter_support(&self, table: &TableMeta, filter: &Expr) -> Support;
+
+    /// Whether the source sorts by these keys exactly as Headwater does.
+    fn sort_support(&self, table: &TableMeta, keys: &[SortKey]) -> Support;
+
+    /// Whether the source counts rows for `count(*)`.
+    fn counts(&self) -> bool {
+        false
+    }
+
+    /// Splits a scan into at most `target` ranges that together hold every row once.
+    async fn partitions(&self, command: &ScanCommand, target: usize) -> Result<Vec<PartitionBounds>>;
+
+    /// The text the source would receive for one range.
+    fn render(&self, command: &ScanCommand, bounds: &PartitionBounds) -> Result<RemoteText>;
+
+    /// Starts reading. The stream cancels the work at the source when it is dropped, and ends in an error when the source
+    /// breaks off.
+    fn open(self: Arc<Self>, scan: OpenScan) -> Result<SendableRecordBatchStream>;
+
+    /// Writes all rows in one transaction and returns their number; a failure leaves nothing. The rows have the table's
+    /// schema.
+    async fn insert(&self, table: &TableMeta, _rows: SendableRecordBatchStream) -> Result<u64> {
+        Err(Error::unsupported(format!("INSERT into {} is not supported by {} sources", table.name, self.kind())))
+    }
+
+    /// Deletes the rows that pass all filters and returns their number.
+    async fn delete(&self, table: &TableMeta, _filters: &[Expr]) -> Result<u64> {
+        Err(Error::unsupported(format!("DELETE from {} is not supported by {} sources", table.name, self.kind())))
+    }
+
+    /// Updates the rows that pass all filters and returns their number.
+    async fn update(&self, table: &TableMeta, _assignments: &[(String, Expr)], _filters: &[Expr]) -> Result<u64> {
+        Err(Error::unsupported(format!("UPDATE of {} is not supported by {} sources", table.name, self.kind())))
+    }
+}
