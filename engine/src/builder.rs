@@ -15,6 +15,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 use headwater_common::config::Config;
 use headwater_common::{Error, Result};
+use headwater_optimizer::{PushDownCount, PushDownTopN};
 use headwater_source::{ConnectContext, Connector, SourceRegistry};
 use parking_lot::RwLock;
 use tokio::sync::Semaphore;
@@ -140,5 +141,7 @@ fn state(config: &Config, sources: &Arc<Sources>, runtime: &Arc<RuntimeEnv>) -> 
         .with_runtime_env(Arc::clone(runtime))
         .with_catalog_list(Arc::clone(&sources.list) as Arc<dyn CatalogProviderList>)
         .with_default_features()
+        .with_optimizer_rule(Arc::new(PushDownCount))
+        .with_physical_optimizer_rule(Arc::new(PushDownTopN::new(Arc::clone(&sources.registry))))
         .build()
 }
