@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
+use super::numeric;
 use super::options::{ArrayMode, NumericMode, TypeOptions, Unrepresentable};
 use super::pg_type::{NumericForm, PgAttribute, PgKind, PgType, Wire};
 
@@ -228,17 +229,13 @@ fn built_in(send: &str, typmod: i32, options: &TypeOptions) -> PgKind {
     }
 }
 
-/// Precision and scale from a type modifier (numeric_typmod_precision, numeric_typmod_scale). A scale over the precision or
-/// below zero (Postgres 15 and later) becomes the smallest decimal that holds every such value.
+/// A scale over the precision or below zero (Postgres 15 and later) becomes the smallest decimal that holds every such value.
 fn numeric_form(typmod: i32, mode: NumericMode) -> NumericForm {
-    let (precision, scale) = match (typmod, mode) {
-        (4.., _) => {
-            let bits = typmod - 4;
-            ((bits >> 16) & 0xffff, ((bits & 0x7ff) ^ 1024) - 1024)
-        }
-        (_, NumericMode::Decimal(precision, scale)) => (i32::from(precision), i32::from(scale)),
-        (_, NumericMode::Text) => return NumericForm::Text,
-        (_, NumericMode::Float8) => return NumericForm::Float8,
+    let (precision, scale) = match (numeric::typmod(typmod), mode) {
+        (Some(declared), _) => declared,
+        (None, NumericMode::Decimal(precision, scale)) => (i32::from(precision), i32::from(scale)),
+        (None, NumericMode::Text) => return NumericForm::Text,
+        (None, NumericMode::Float8) => return NumericForm::Float8,
     };
     let (precision, scale) = if scale < 0 { (precision - scale, 0) } else { (precision.max(scale), scale) };
     match (u8::try_from(precision), i8::try_from(scale)) {

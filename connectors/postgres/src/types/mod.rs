@@ -21,7 +21,9 @@
 
 mod catalog;
 mod decode;
+mod encode;
 mod fault;
+mod literal;
 mod numeric;
 mod options;
 mod pg_type;
@@ -32,5 +34,7 @@ mod wkb;
 
 pub use catalog::{TypeCatalog, TypeRow};
 pub use decode::CopyDecoder;
+pub use encode::CopyEncoder;
+pub use literal::parse_array_literal;
 pub use options::{ArrayMode, NumericMode, TypeOptions, Unrepresentable};
 pub use pg_type::{CopyIn, NumericForm, PgAttribute, PgKind, PgType, Wire};

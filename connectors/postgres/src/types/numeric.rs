@@ -18,6 +18,12 @@ const NEGATIVE_INFINITY: u16 = 0xF000;
 const WEIGHT_MAX: i16 = 0x7fff;
 const SCALE_MAX: u16 = 0x3fff;
 
+/// Precision and scale of a type modifier (numeric_typmod_precision, numeric_typmod_scale); `None` when there is none.
+pub(super) fn typmod(typmod: i32) -> Option<(i32, i32)> {
+    let bits = typmod.checked_sub(4).filter(|b| *b >= 0)?;
+    Some(((bits >> 16) & 0xffff, ((bits & 0x7ff) ^ 1024) - 1024))
+}
+
 /// What a sign field says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sign {
@@ -248,8 +254,9 @@ pub(super) fn to_f64(value: &[u8]) -> Result<f64, Fault> {
 }
 
 /// Appends the binary form of a decimal given as text: an optional sign, digits, an optional fraction, an optional exponent;
-/// or NaN, Infinity, -Infinity. The display scale is the number of digits after the point.
-pub(super) fn from_text(text: &str, out: &mut Vec<u8>) -> Result<(), Fault> {
+/// or NaN, Infinity, -Infinity. The display scale is the number of digits after the point. Decimal places that are not zero
+/// beyond `places_max` are an error, because the server would round them away.
+pub(super) fn from_text(text: &str, places_max: Option<i32>, out: &mut Vec<u8>) -> Result<(), Fault> {
     const WRONG: Fault = Fault::Write("a text is not a number");
     let text = text.trim_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']);
     let (negative, rest) = match text.as_bytes() {
@@ -277,11 +284,18 @@ pub(super) fn from_text(text: &str, out: &mut Vec<u8>) -> Result<(), Fault> {
     }
     let point = i64::try_from(whole.len()).map_err(|_| WRONG)? + i64::from(exponent);
     let scale = (fraction.len() as i64 - i64::from(exponent)).max(0);
-    put_decimal(out, negative, &decimal, point, scale)
+    put_decimal(out, negative, &decimal, point, scale, places_max)
 }
 
 /// Appends the binary form of `digits` (ASCII) with the decimal point after the first `point` of them.
-fn put_decimal(out: &mut Vec<u8>, negative: bool, digits: &[u8], point: i64, scale: i64) -> Result<(), Fault> {
+fn put_decimal(
+    out: &mut Vec<u8>,
+    negative: bool,
+    digits: &[u8],
+    point: i64,
+    scale: i64,
+    places_max: Option<i32>,
+) -> Result<(), Fault> {
     const RANGE: Fault = Fault::Write("a number is outside the range of numeric");
     let scale = u16::try_from(scale).ok().filter(|s| *s <= SCALE_MAX).ok_or(RANGE)?;
     let leading = digits.iter().take_while(|d| **d == b'0').count();
@@ -292,6 +306,10 @@ fn put_decimal(out: &mut Vec<u8>, negative: bool, digits: &[u8], point: i64, sca
         return Ok(());
     }
     let point = point - leading as i64;
+    let places = significant.len() as i64 - point;
+    if places_max.is_some_and(|most| places > i64::from(most)) {
+        return Err(Fault::Write("a number has more decimal places than the column keeps"));
+    }
     // The weight of the first base-10000 digit, and how many zeros fill it up from the left.
     let weight = (point - 1).div_euclid(4);
     let lead = (weight + 1) * 4 - point;
@@ -317,24 +335,31 @@ fn put_frame(out: &mut Vec<u8>, digits: &[u16], weight: i16, sign: u16, scale: u
 }
 
 /// Appends the binary form of a decimal's integer and scale.
-pub(super) fn from_i128(value: i128, scale: i8, out: &mut Vec<u8>) -> Result<(), Fault> {
-    from_digits(value < 0, format_args!("{}", value.unsigned_abs()), scale, out)
+pub(super) fn from_i128(value: i128, scale: i8, places_max: Option<i32>, out: &mut Vec<u8>) -> Result<(), Fault> {
+    from_digits(value < 0, format_args!("{}", value.unsigned_abs()), scale, places_max, out)
 }
 
 /// Appends the binary form of a decimal's integer and scale.
-pub(super) fn from_i256(value: i256, scale: i8, out: &mut Vec<u8>) -> Result<(), Fault> {
+pub(super) fn from_i256(value: i256, scale: i8, places_max: Option<i32>, out: &mut Vec<u8>) -> Result<(), Fault> {
     let negative = value.is_negative();
     let text = value.to_string();
-    from_digits(negative, format_args!("{}", text.trim_start_matches('-')), scale, out)
+    from_digits(negative, format_args!("{}", text.trim_start_matches('-')), scale, places_max, out)
 }
 
-fn from_digits(negative: bool, digits: std::fmt::Arguments<'_>, scale: i8, out: &mut Vec<u8>) -> Result<(), Fault> {
+fn from_digits(
+    negative: bool,
+    digits: std::fmt::Arguments<'_>,
+    scale: i8,
+    places_max: Option<i32>,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
     let mut buffer = [0u8; 80];
     let mut rest = &mut buffer[..];
     rest.write_fmt(digits).map_err(|_| Fault::NumericRange)?;
     let left = rest.len();
     let digits = &buffer[..80 - left];
-    put_decimal(out, negative, digits, digits.len() as i64 - i64::from(scale), i64::from(scale.max(0)))
+    let point = digits.len() as i64 - i64::from(scale);
+    put_decimal(out, negative, digits, point, i64::from(scale.max(0)), places_max)
 }
 
 #[cfg(test)]

@@ -69,6 +69,32 @@ pub(super) fn interval(value: &[u8], policy: Unrepresentable) -> Result<Option<I
     }
 }
 
+const WRITE_RANGE: Fault =
+    Fault::Write("a date, timestamp or interval is outside the range of Postgres, or finer than a microsecond");
+
+/// Days from 2000-01-01.
+pub(super) fn to_date(days: i32) -> Result<i32, Fault> {
+    // The smallest and largest numbers stand for infinity.
+    days.checked_sub(EPOCH_DAYS).filter(|d| *d != i32::MIN).ok_or(WRITE_RANGE)
+}
+
+/// Microseconds from 2000-01-01.
+pub(super) fn to_timestamp(micros: i64) -> Result<i64, Fault> {
+    micros.checked_sub(EPOCH_MICROS).filter(|m| *m != i64::MIN).ok_or(WRITE_RANGE)
+}
+
+/// Microseconds, days and months.
+pub(super) fn to_interval(value: IntervalMonthDayNano) -> Result<[u8; 16], Fault> {
+    if value.nanoseconds % 1000 != 0 {
+        return Err(WRITE_RANGE);
+    }
+    let mut sent = [0; 16];
+    sent[..8].copy_from_slice(&(value.nanoseconds / 1000).to_be_bytes());
+    sent[8..12].copy_from_slice(&value.days.to_be_bytes());
+    sent[12..].copy_from_slice(&value.months.to_be_bytes());
+    Ok(sent)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
