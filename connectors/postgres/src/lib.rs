@@ -1,1 +1,3 @@
-//! headwater-postgres
+//! The Postgres connector.
+
+pub mod types;
