@@ -1,3 +1,28 @@
 //! The Postgres connector.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `config` | options and connection URL |
+//! | `connect` | pool, TLS, server version |
+//! | `discover`, `statistics`, `catalog_queries` | tables, columns, keys and statistics from the system catalog |
+//! | `types` | the Arrow type of each type, and binary COPY in both directions |
+//! | `pushdown` | which filters and orders the server computes, and their text |
+//! | `scan`, `snapshot` | binary COPY into record batches, all readers of a query on one snapshot |
+//! | `write` | INSERT through COPY, UPDATE and DELETE |
+//! | `error` | the server's errors without its row values |
 
+mod catalog_queries;
+mod config;
+mod connect;
+mod discover;
+mod error;
+mod pushdown;
+mod scan;
+mod snapshot;
+mod source;
+mod statistics;
+mod tls;
 pub mod types;
+mod write;
+
+pub use source::PostgresConnector;

@@ -33,12 +33,17 @@ fn remote(context: &TaskContext, name: &str) -> Result<Arc<dyn RemoteSource>> {
 pub struct RemoteSink {
     source: String,
     table: Arc<TableMeta>,
+    /// The table's schema with every field nullable: a NOT NULL column that was left out gets its default at the source, and
+    /// the source itself refuses nulls.
+    schema: SchemaRef,
 }
 
 impl RemoteSink {
     /// A sink for a table of a source.
     pub fn new(source: String, table: Arc<TableMeta>) -> Self {
-        Self { source, table }
+        let fields = table.schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        Self { source, table, schema }
     }
 }
 
@@ -51,7 +56,7 @@ impl DisplayAs for RemoteSink {
 #[async_trait]
 impl DataSink for RemoteSink {
     fn schema(&self) -> &SchemaRef {
-        &self.table.schema
+        &self.schema
     }
 
     async fn write_all(&self, data: SendableRecordBatchStream, context: &Arc<TaskContext>) -> Result<u64> {

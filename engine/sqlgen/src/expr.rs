@@ -1,5 +1,7 @@
 //! Expressions that a remote database computes.
 
+use std::borrow::Cow;
+
 use datafusion::common::ScalarValue;
 
 /// A binary operator that means the same in every supported database for the types it is used with.
@@ -66,8 +68,9 @@ pub enum Expr {
     Column(String),
     /// A value with its type.
     Value(ScalarValue),
-    /// A text that the database reads as a value of one of its own types, such as `uuid`.
-    Typed(String, &'static str),
+    /// A text that the database reads as a value of one of its own types, such as `uuid`; the type is a constant of the
+    /// connector or the catalog's own text for it.
+    Typed(String, Cow<'static, str>),
     /// A cast to one of the database's types; the name is a constant of the connector.
     Cast(Box<Expr>, &'static str),
     /// A text compared and sorted by its bytes.

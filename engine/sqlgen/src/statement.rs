@@ -19,12 +19,12 @@ pub enum Statement {
         /// Columns in the order of the data.
         columns: Vec<String>,
     },
-    /// A temporary table of text columns that is dropped at the end of the transaction.
+    /// A temporary table that is dropped at the end of the transaction.
     CreateStaging {
         /// Table.
         table: String,
-        /// Names of its text columns.
-        columns: Vec<String>,
+        /// Columns with their types, as the database's catalog writes them.
+        columns: Vec<(String, String)>,
     },
     /// `INSERT INTO schema.table (columns) SELECT CAST(column AS type of the target) FROM staging`.
     InsertFromStaging {

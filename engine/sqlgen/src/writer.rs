@@ -115,13 +115,14 @@ impl<'a> Writer<'a> {
         Ok(self)
     }
 
-    fn create_staging(&mut self, table: &str, columns: &[String]) -> Result<()> {
+    fn create_staging(&mut self, table: &str, columns: &[(String, String)]) -> Result<()> {
         self.push("CREATE TEMPORARY TABLE ");
         self.dialect.identifier(table, &mut self.out)?;
         self.push(" (");
-        self.comma_separated(columns, |w, name| {
+        self.comma_separated(columns, |w, (name, type_name)| {
             w.dialect.identifier(name, &mut w.out)?;
-            w.push(" text");
+            w.push(" ");
+            w.push(type_name);
             Ok(())
         })?;
         self.push(") ON COMMIT DROP");

@@ -51,8 +51,6 @@ pub enum PartitionBounds {
         from: u64,
         /// Block after the last one.
         to: Option<u64>,
-        /// Child table (partition) the blocks belong to, when the table itself has none.
-        child: Option<TableName>,
     },
     /// Values `[from, to)` of a whole-number key column; an open end is `None`. The first range also holds the nulls.
     Key {
@@ -70,12 +68,7 @@ impl fmt::Display for PartitionBounds {
         let end = |v: &Option<i64>| v.map_or_else(String::new, |v| v.to_string());
         match self {
             Self::Whole => f.write_str("whole"),
-            Self::Blocks { from, to, child } => {
-                if let Some(child) = child {
-                    write!(f, "{child} ")?;
-                }
-                write!(f, "blocks {from}..{}", to.map_or_else(String::new, |v| v.to_string()))
-            }
+            Self::Blocks { from, to } => write!(f, "blocks {from}..{}", to.map_or_else(String::new, |v| v.to_string())),
             Self::Key { column, from, to } => write!(f, "{column} {}..{}", end(from), end(to)),
         }
     }

@@ -142,7 +142,7 @@ fn lists(array: &ArrayRef) -> Result<ArrayRef, Fault> {
         DataType::LargeList(field)
         | DataType::FixedSizeList(field, _)
         | DataType::ListView(field)
-        | DataType::LargeListView(field) => cast(array, &DataType::List(field.clone())),
+        | DataType::LargeListView(field) => cast(array, &DataType::List(std::sync::Arc::clone(field))),
         _ => Err(MISMATCH),
     }
 }

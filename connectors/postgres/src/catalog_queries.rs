@@ -1,0 +1,95 @@
+//! Fixed statements over the system catalog. Names are qualified, so no search path changes what they mean; values are bound.
+
+/// Version number and encoding.
+pub(crate) const SERVER: &str = "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, \
+    pg_catalog.getdatabaseencoding()::pg_catalog.text, pg_catalog.version()";
+
+/// Changes when a table, column, constraint or type of a user's schema was created, altered or dropped. ANALYZE and VACUUM
+/// update `pg_class` in place and leave `xmin` alone.
+pub(crate) const FINGERPRINT: &str = "SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws('|', \
+    (SELECT pg_catalog.sum(pg_catalog.hashtextextended(c.oid::pg_catalog.text || ':' || c.xmin::pg_catalog.text, 0)) \
+       FROM pg_catalog.pg_class c WHERE c.relkind IN ('r','v','m','f','p') AND c.oid >= 16384 AND c.relpersistence <> 't'), \
+    (SELECT pg_catalog.sum(pg_catalog.hashtextextended(a.attrelid::pg_catalog.text || ':' || a.attnum || ':' \
+       || a.xmin::pg_catalog.text, 0)) FROM pg_catalog.pg_attribute a WHERE a.attrelid >= 16384 AND a.attnum > 0), \
+    (SELECT pg_catalog.sum(pg_catalog.hashtextextended(k.oid::pg_catalog.text || ':' || k.xmin::pg_catalog.text, 0)) \
+       FROM pg_catalog.pg_constraint k WHERE k.oid >= 16384), \
+    (SELECT pg_catalog.sum(pg_catalog.hashtextextended(e.oid::pg_catalog.text || ':' || e.xmin::pg_catalog.text, 0)) \
+       FROM pg_catalog.pg_enum e), \
+    (SELECT pg_catalog.sum(pg_catalog.hashtextextended(n.oid::pg_catalog.text || ':' || n.nspname, 0)) \
+       FROM pg_catalog.pg_namespace n WHERE n.nspname !~ '^pg_(toast|temp)')), 0)";
+
+/// Schemas: name.
+pub(crate) const SCHEMAS: &str = "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_namespace n \
+    WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+    AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')";
+
+/// Tables: oid, schema, name, kind, rows, pages, bytes, comment. Rows and pages of a partitioned table are the sum of rows and
+/// the most pages of its leaves.
+pub(crate) const TABLES: &str = "SELECT c.oid, n.nspname::pg_catalog.text, c.relname::pg_catalog.text, \
+    c.relkind::pg_catalog.text, \
+    CASE WHEN c.relkind = 'p' THEN (SELECT pg_catalog.sum(l.reltuples) FROM pg_catalog.pg_partition_tree(c.oid) t \
+        JOIN pg_catalog.pg_class l ON l.oid = t.relid WHERE t.isleaf AND l.reltuples >= 0)::pg_catalog.float8 \
+      ELSE c.reltuples::pg_catalog.float8 END, \
+    CASE WHEN c.relkind = 'p' THEN (SELECT pg_catalog.max(pg_catalog.pg_relation_size(t.relid)) \
+        FROM pg_catalog.pg_partition_tree(c.oid) t WHERE t.isleaf) \
+      WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) ELSE 0 END \
+      / pg_catalog.current_setting('block_size')::pg_catalog.int8, \
+    CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_table_size(c.oid) END, \
+    pg_catalog.obj_description(c.oid, 'pg_class'), \
+    EXISTS (SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class h ON h.oid = i.inhrelid \
+        WHERE i.inhparent = c.oid AND h.relkind = 'f') \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND c.relpersistence <> 't' \
+    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+    AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
+    AND (pg_catalog.has_table_privilege(c.oid, 'SELECT') OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT'))";
+
+/// Columns of all tables in order: table, name, type, modifier, dimensions, not null, default, generated or identity always,
+/// whether the collation is deterministic, the type as text.
+pub(crate) const COLUMNS: &str = "SELECT a.attrelid, a.attname::pg_catalog.text, a.atttypid, a.atttypmod, \
+    a.attndims::pg_catalog.int4, a.attnotnull, pg_catalog.pg_get_expr(d.adbin, d.adrelid), \
+    (a.attgenerated <> '' OR a.attidentity = 'a'), COALESCE(l.collisdeterministic, true), \
+    pg_catalog.format_type(a.atttypid, a.atttypmod), a.attidentity <> '', a.attnum \
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
+    LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation \
+    WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'v', 'm', 'f', 'p') \
+    AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+    AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY a.attrelid, a.attnum";
+
+/// Keys: table, name, kind (p, u, f), columns, referenced schema, table and columns, rules. Unique keys whose columns may be
+/// null, and deferrable ones, are left out: rows may repeat in them.
+pub(crate) const KEYS: &str = "SELECT k.conrelid, k.conname::pg_catalog.text, k.contype::pg_catalog.text, k.conkey, \
+    fn.nspname::pg_catalog.text, f.relname::pg_catalog.text, \
+    ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY u(n, i) \
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.i), \
+    k.confupdtype::pg_catalog.text, k.confdeltype::pg_catalog.text \
+    FROM pg_catalog.pg_constraint k \
+    LEFT JOIN pg_catalog.pg_class f ON f.oid = k.confrelid LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace \
+    WHERE k.contype IN ('p', 'u', 'f') AND NOT (k.contype IN ('p', 'u') AND k.condeferrable) AND k.conrelid <> 0 \
+    AND NOT (k.contype = 'u' AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = k.conrelid \
+        AND a.attnum = ANY (k.conkey) AND NOT a.attnotnull)) ORDER BY k.conrelid, k.conname";
+
+/// Statistics of columns: schema, table, column, share of nulls, distinct values (negative: share of rows), bytes, most common
+/// values and histogram as texts.
+pub(crate) const STATISTICS: &str = "SELECT s.schemaname::pg_catalog.text, s.tablename::pg_catalog.text, \
+    s.attname::pg_catalog.text, s.null_frac, s.n_distinct, s.most_common_vals::pg_catalog.text, \
+    s.histogram_bounds::pg_catalog.text FROM pg_catalog.pg_stats s \
+    WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema' ORDER BY s.inherited";
+
+/// Begins a transaction for reading and shares its snapshot; a savepoint lets a cancelled read end without ending it.
+pub(crate) const BEGIN_AND_SHARE: &str =
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_catalog.pg_export_snapshot()";
+
+/// Begins a transaction for reading.
+pub(crate) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Where a cancelled read goes back to.
+pub(crate) const SAVEPOINT: &str = "SAVEPOINT headwater";
+
+/// Undoes a cancelled read.
+pub(crate) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT headwater";
+
+/// Ends a transaction.
+pub(crate) const ROLLBACK: &str = "ROLLBACK";

@@ -1,0 +1,44 @@
+//! The server's errors as Headwater's.
+
+use headwater_common::{Error, ErrorKind, Origin};
+use tokio_postgres::error::SqlState;
+
+/// An error of the driver or the server. The server's DETAIL is dropped: it holds row values.
+pub(crate) fn classify(source: &str, error: tokio_postgres::Error) -> Error {
+    let origin = || Origin::Source(source.to_owned());
+    if let Some(db) = error.as_db_error() {
+        let code = db.code();
+        let message = format!("{} (SQLSTATE {})", db.message(), code.code());
+        let kind = match code.code() {
+            "42501" | "28000" | "28P01" => ErrorKind::PermissionDenied,
+            "57014" if db.message().contains("timeout") => ErrorKind::Timeout,
+            "57014" => ErrorKind::Cancelled,
+            code if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") => ErrorKind::Unavailable,
+            code if code.starts_with("22") || code.starts_with("23") => ErrorKind::InvalidInput,
+            _ => ErrorKind::SourceFailed,
+        };
+        let retryable = kind == ErrorKind::Unavailable
+            || matches!(*code, SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED);
+        return Error::new(kind, origin(), message).retryable(retryable);
+    }
+    let text = chain(&error);
+    if error.is_closed() || text.contains("error communicating") || text.contains("connect") || text.contains("timed out") {
+        return Error::new(ErrorKind::Unavailable, origin(), text).retryable(true).with_cause(error);
+    }
+    Error::new(ErrorKind::SourceFailed, origin(), text).with_cause(error)
+}
+
+/// The error with its causes, which the driver's own text leaves out.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,185 @@
+//! Reads with binary COPY.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use deadpool_postgres::Object;
+use futures::{Stream, StreamExt};
+use headwater_common::{Error, Result};
+use headwater_source::{ErrorExt, OpenScan};
+use tokio_postgres::{CopyOutStream, Error as PgError};
+
+use crate::error::classify;
+use crate::snapshot::Readers;
+use crate::types::{CopyDecoder, PgKind, PgType};
+
+/// One range, ready to be read.
+pub(crate) struct Reading {
+    pub(crate) source: String,
+    pub(crate) scan: OpenScan,
+    pub(crate) readers: Arc<Readers>,
+    /// The query alone, whose result types are compared with what discovery found.
+    pub(crate) select: String,
+    /// The query inside COPY.
+    pub(crate) copy: String,
+    /// Types of the output, in order.
+    pub(crate) columns: Vec<(String, PgType)>,
+    /// Called when the table is no longer what discovery found.
+    pub(crate) changed: Box<dyn Fn() + Send + Sync>,
+}
+
+/// Starts reading when it is first polled.
+pub(crate) fn stream(reading: Reading) -> SendableRecordBatchStream {
+    let schema = Arc::clone(&reading.scan.schema);
+    let batches = futures::stream::once(async move {
+        let running = start(reading).await.map_err(ErrorExt::into_datafusion)?;
+        Ok::<_, DataFusionError>(futures::stream::try_unfold(running, |mut running| async move {
+            let batch = running.next().await.map_err(ErrorExt::into_datafusion)?;
+            Ok(batch.map(|batch| (batch, running)))
+        }))
+    });
+    let flat: Pin<Box<dyn Stream<Item = _> + Send>> = Box::pin(futures::TryStreamExt::try_flatten(batches));
+    Box::pin(RecordBatchStreamAdapter::new(schema, flat))
+}
+
+async fn start(reading: Reading) -> Result<Running> {
+    let decoder = CopyDecoder::new(reading.columns.clone(), Arc::clone(&reading.scan.schema), reading.scan.batch_rows)?;
+    let object = reading.readers.take().await?;
+    let mut running = Running {
+        source: reading.source.clone(),
+        readers: Arc::clone(&reading.readers),
+        object: Some(object),
+        copy: None,
+        decoder: decoder.for_source(reading.source.clone()),
+        state: State::Reading,
+    };
+    running.begin(&reading).await?;
+    Ok(running)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Reading,
+    Finishing,
+    Done,
+}
+
+struct Running {
+    source: String,
+    readers: Arc<Readers>,
+    object: Option<Object>,
+    copy: Option<Pin<Box<CopyOutStream>>>,
+    decoder: CopyDecoder,
+    state: State,
+}
+
+impl Running {
+    async fn begin(&mut self, reading: &Reading) -> Result<()> {
+        let source = &reading.source;
+        let object = self.object.as_ref().ok_or_else(|| Error::internal("a reader without its connection"))?;
+        // Preparing locks the table until the transaction ends, so what is checked now is what COPY sends.
+        let prepared = object.prepare(&reading.select).await.map_err(|e| {
+            let error = classify(source, e);
+            (reading.changed)();
+            error
+        })?;
+        let same = prepared.columns().len() == reading.columns.len()
+            && prepared
+                .columns()
+                .iter()
+                .zip(&reading.columns)
+                .all(|(is, (_, expected))| wire_oid(expected).is_none_or(|oid| oid == is.type_().oid()));
+        if !same {
+            (reading.changed)();
+            let message = format!("{} has changed since it was looked at; run the query again", reading.scan.command.table);
+            return Err(Error::source_failed(source, message).retryable(true));
+        }
+        let copy = object.copy_out(reading.copy.as_str()).await.map_err(|e| classify(source, e))?;
+        self.copy = Some(Box::pin(copy));
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        while self.state == State::Reading {
+            if let Some(batch) = self.decoder.take_batch() {
+                return Ok(Some(batch));
+            }
+            let chunk = match &mut self.copy {
+                Some(copy) => copy.next().await,
+                None => None,
+            };
+            self.accept(chunk)?;
+        }
+        if self.state == State::Finishing {
+            if let Some(batch) = self.decoder.take_batch() {
+                return Ok(Some(batch));
+            }
+            if let Some(batch) = self.decoder.finish()? {
+                return Ok(Some(batch));
+            }
+            self.state = State::Done;
+            self.copy = None;
+            if let Some(object) = self.object.take() {
+                self.readers.give_back(object);
+            }
+        }
+        Ok(None)
+    }
+
+    fn accept(&mut self, chunk: Option<Result<Bytes, PgError>>) -> Result<()> {
+        match chunk {
+            Some(Ok(bytes)) => self.decoder.push(&bytes),
+            Some(Err(e)) => Err(classify(&self.source, e)),
+            None => {
+                self.state = State::Finishing;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.copy = None;
+        if let Some(object) = self.object.take() {
+            Arc::clone(&self.readers).abandon(object);
+        }
+    }
+}
+
+/// The type number the server announces for a column of this type, where it is fixed. For a domain that is its base type.
+fn wire_oid(pg_type: &PgType) -> Option<u32> {
+    use tokio_postgres::types::Type;
+    let fixed = match pg_type.kind() {
+        PgKind::Bool => Type::BOOL,
+        PgKind::Int2 => Type::INT2,
+        PgKind::Int4 => Type::INT4,
+        PgKind::Int8 => Type::INT8,
+        PgKind::Float4 => Type::FLOAT4,
+        PgKind::Float8 => Type::FLOAT8,
+        PgKind::Numeric(_) => Type::NUMERIC,
+        PgKind::Money => Type::MONEY,
+        PgKind::Text => Type::TEXT,
+        PgKind::Varchar => Type::VARCHAR,
+        PgKind::Bpchar => Type::BPCHAR,
+        PgKind::Name => Type::NAME,
+        PgKind::Bytea => Type::BYTEA,
+        PgKind::Date => Type::DATE,
+        PgKind::Time => Type::TIME,
+        PgKind::TimeTz => Type::TIMETZ,
+        PgKind::Timestamp => Type::TIMESTAMP,
+        PgKind::TimestampTz => Type::TIMESTAMPTZ,
+        PgKind::Interval => Type::INTERVAL,
+        PgKind::Uuid => Type::UUID,
+        PgKind::Json => Type::JSON,
+        PgKind::Jsonb => Type::JSONB,
+        PgKind::Other => Type::TEXT,
+        _ => return None,
+    };
+    Some(fixed.oid())
+}

@@ -1,0 +1,161 @@
+//! All readers of one query see one snapshot of the database.
+//!
+//! The first reader begins a transaction and exports its snapshot; further readers import it. A query takes its first
+//! connection from the pool and waits for it; more it takes only when they are free at once, else it waits for one of its own.
+//! So no query holds a connection while it waits for one that another query holds, and queries cannot block each other.
+
+use std::sync::Arc;
+
+use deadpool_postgres::Object;
+use headwater_common::{Error, Result};
+use headwater_sqlgen::{Mode, Postgres, Statement, Writer};
+use parking_lot::Mutex;
+use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio_postgres::SimpleQueryMessage;
+
+use crate::catalog_queries as queries;
+use crate::connect::Connections;
+use crate::error::classify;
+
+/// The connections of one query to one source.
+pub(crate) struct Readers {
+    source: String,
+    connections: Connections,
+    pooler: bool,
+    /// The exported snapshot, once there is one. Held while the first connection is made.
+    snapshot: AsyncMutex<Option<String>>,
+    held: Mutex<Held>,
+    returned: Notify,
+}
+
+#[derive(Default)]
+struct Held {
+    idle: Vec<Object>,
+    busy: usize,
+}
+
+impl Readers {
+    pub(crate) fn new(source: &str, connections: Connections, pooler: bool) -> Self {
+        Self {
+            source: source.to_owned(),
+            connections,
+            pooler,
+            snapshot: AsyncMutex::new(None),
+            held: Mutex::new(Held::default()),
+            returned: Notify::new(),
+        }
+    }
+
+    /// A connection in a transaction on the query's snapshot.
+    pub(crate) async fn take(&self) -> Result<Object> {
+        loop {
+            let returned = self.returned.notified();
+            if let Some(object) = self.take_idle() {
+                return Ok(object);
+            }
+            let mut snapshot = self.snapshot.lock().await;
+            match snapshot.as_deref() {
+                None => {
+                    let object = self.connections.get().await?;
+                    *snapshot = Some(self.begin_first(&object).await?);
+                    self.held.lock().busy += 1;
+                    return Ok(object);
+                }
+                Some(id) => {
+                    if let Some(object) = self.connections.try_get().await? {
+                        self.begin_on(&object, id).await?;
+                        self.held.lock().busy += 1;
+                        return Ok(object);
+                    }
+                }
+            }
+            drop(snapshot);
+            if self.held.lock().busy == 0 {
+                let message = "the query's connection was lost, so its snapshot is gone; run the query again";
+                return Err(Error::unavailable(&self.source, message));
+            }
+            returned.await;
+        }
+    }
+
+    fn take_idle(&self) -> Option<Object> {
+        let mut held = self.held.lock();
+        let object = held.idle.pop()?;
+        held.busy += 1;
+        Some(object)
+    }
+
+    async fn begin_first(&self, object: &Object) -> Result<String> {
+        let failed = |e| classify(&self.source, e);
+        if self.pooler {
+            object.batch_execute(queries::BEGIN_READ).await.map_err(failed)?;
+            object.batch_execute(queries::SAVEPOINT).await.map_err(failed)?;
+            return Ok(String::new());
+        }
+        let messages = object.simple_query(queries::BEGIN_AND_SHARE).await.map_err(failed)?;
+        let id = messages.iter().find_map(|m| match m {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        });
+        object.batch_execute(queries::SAVEPOINT).await.map_err(failed)?;
+        id.ok_or_else(|| Error::source_failed(&self.source, "the server exported no snapshot"))
+    }
+
+    async fn begin_on(&self, object: &Object, id: &str) -> Result<()> {
+        let failed = |e| classify(&self.source, e);
+        object.batch_execute(queries::BEGIN_READ).await.map_err(failed)?;
+        if !id.is_empty() {
+            let set = Writer::new(&Postgres, Mode::Inline).statement(&Statement::SetSnapshot(id.to_owned()))?.finish();
+            object.batch_execute(&set.text).await.map_err(failed)?;
+        }
+        object.batch_execute(queries::SAVEPOINT).await.map_err(failed)
+    }
+
+    /// Gives a connection back for the query's next reader. It must be at the state in which [`Self::take`] gave it.
+    pub(crate) fn give_back(&self, object: Object) {
+        let mut held = self.held.lock();
+        held.busy -= 1;
+        held.idle.push(object);
+        drop(held);
+        self.returned.notify_waiters();
+    }
+
+    /// Closes a connection whose state is unknown.
+    pub(crate) fn discard(&self, object: Object) {
+        drop(Object::take(object));
+        self.held.lock().busy -= 1;
+        self.returned.notify_waiters();
+    }
+
+    /// Stops what a reader left running, in the background, and gives its connection back.
+    pub(crate) fn abandon(self: Arc<Self>, object: Object) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            self.discard(object);
+            return;
+        };
+        runtime.spawn(async move {
+            self.connections.cancel(object.cancel_token()).await;
+            match object.batch_execute(queries::ROLLBACK_TO).await {
+                Ok(()) => self.give_back(object),
+                Err(_) => self.discard(object),
+            }
+        });
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        let idle = std::mem::take(&mut self.held.get_mut().idle);
+        let runtime = tokio::runtime::Handle::try_current();
+        for object in idle {
+            match &runtime {
+                Ok(runtime) => drop(runtime.spawn(async move {
+                    if object.batch_execute(queries::ROLLBACK).await.is_err() {
+                        drop(Object::take(object));
+                    }
+                })),
+                Err(_) => drop(Object::take(object)),
+            }
+        }
+    }
+}

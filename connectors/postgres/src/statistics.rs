@@ -1,0 +1,58 @@
+//! From `pg_stats` to DataFusion's statistics. Every figure is an estimate.
+
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, ScalarValue};
+
+use crate::types::{PgType, parse_array_literal};
+
+/// One row of `pg_stats`.
+#[derive(Debug, Clone)]
+pub(crate) struct StatisticsRow {
+    pub(crate) null_share: f32,
+    /// Negative: distinct values as a share of the rows.
+    pub(crate) distinct: f32,
+    pub(crate) common: Option<String>,
+    pub(crate) histogram: Option<String>,
+}
+
+/// Statistics of a column of a table with `rows` rows.
+pub(crate) fn column(row: &StatisticsRow, pg_type: &PgType, rows: Option<u64>) -> ColumnStatistics {
+    let mut found = ColumnStatistics::new_unknown();
+    let rows = rows.map(|n| n as f64);
+    let count = |n: f64| Precision::Inexact(n.max(0.0).round() as usize);
+    if let Some(rows) = rows {
+        found.null_count = count(rows * f64::from(row.null_share));
+    }
+    let distinct = f64::from(row.distinct);
+    found.distinct_count = match (distinct < 0.0, rows) {
+        (true, Some(rows)) => count(-distinct * rows),
+        (true, None) => Precision::Absent,
+        (false, _) if distinct > 0.0 => count(distinct),
+        (false, _) => Precision::Absent,
+    };
+    if let Some((least, greatest)) = range(row, pg_type) {
+        found.min_value = Precision::Inexact(least);
+        found.max_value = Precision::Inexact(greatest);
+    }
+    found
+}
+
+fn range(row: &StatisticsRow, pg_type: &PgType) -> Option<(ScalarValue, ScalarValue)> {
+    let mut values: Vec<ScalarValue> = Vec::new();
+    for text in [&row.common, &row.histogram].into_iter().flatten() {
+        let parsed = parse_array_literal(text)?;
+        values.extend(parsed.iter().flatten().filter_map(|v| pg_type.parse_scalar(v)));
+    }
+    let mut bounds: Option<(ScalarValue, ScalarValue)> = None;
+    for value in values {
+        bounds = Some(match bounds {
+            None => (value.clone(), value),
+            Some((least, greatest)) => {
+                let least = if value.partial_cmp(&least)?.is_lt() { value.clone() } else { least };
+                let greatest = if value.partial_cmp(&greatest)?.is_gt() { value } else { greatest };
+                (least, greatest)
+            }
+        });
+    }
+    bounds
+}
