@@ -69,7 +69,8 @@ fn values(pg_type: &PgType, array: &ArrayRef) -> Result<Values, Fault> {
             Values::Multirange(Box::new(MultirangeWriter::new(subtype, lists(array)?.as_list())?))
         }
         PgKind::Array { element, dimensions } => {
-            Values::List(Box::new(ListWriter::new(element, *dimensions, lists(array)?.as_list())?))
+            let writer = ListWriter::new(element, *dimensions, lists(array)?.as_list())?;
+            Values::List(Box::new(if pg_type.is_vector() { writer.vector() } else { writer }))
         }
         PgKind::Text
         | PgKind::Varchar
