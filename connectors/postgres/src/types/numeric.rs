@@ -169,7 +169,7 @@ fn small(frame: &Frame<'_>, scale: i8) -> Option<i128> {
         return Some(i128::from(sum) * i128::from(10u64.pow(shift as u32)));
     }
     let cut = u64::from(TENS[(-shift) as usize]);
-    (sum % cut == 0).then(|| i128::from(sum / cut))
+    sum.is_multiple_of(cut).then(|| i128::from(sum / cut))
 }
 
 /// As the integer of a `Decimal128(_, scale)`; `limit` is 10^precision.

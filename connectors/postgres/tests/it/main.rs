@@ -1,3 +1,4 @@
 //! Integration tests against real Postgres servers.
 
+#[cfg(test)]
 mod types;

@@ -1,5 +1,7 @@
 //! Brings an Arrow array into the layout that a Postgres type is written from, if that loses nothing.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
@@ -143,7 +145,7 @@ fn lists(array: &ArrayRef) -> Result<ArrayRef, Fault> {
         DataType::LargeList(field)
         | DataType::FixedSizeList(field, _)
         | DataType::ListView(field)
-        | DataType::LargeListView(field) => cast(array, &DataType::List(field.clone())),
+        | DataType::LargeListView(field) => cast(array, &DataType::List(Arc::clone(field))),
         _ => Err(MISMATCH),
     }
 }
