@@ -28,7 +28,7 @@ pub use catalog::SourceCatalog;
 pub use connector::{ConnectContext, Connector};
 pub use error::ErrorExt;
 pub use metadata::{ColumnMeta, Discovery, ForeignKey, SchemaMeta, TableKind, TableMeta, TableName};
-pub use provider::RemoteTable;
+pub use provider::{CountTable, RemoteTable};
 pub use pushdown::Support;
 pub use query::QueryContext;
 pub use registry::SourceRegistry;

@@ -67,6 +67,12 @@ impl RemoteTable {
         RemoteScanExec::try_new(command, Arc::clone(&self.table), vec![PartitionBounds::Whole], text).map(Some)
     }
 
+    /// A table of one row with the number of rows that pass `filters`; `None` when the source does not count them exactly.
+    pub fn counted(&self, filters: &[Expr]) -> Result<Option<CountTable>> {
+        let Some(scan) = self.count_scan(filters)? else { return Ok(None) };
+        Ok(Some(CountTable { scan }))
+    }
+
     fn command(&self) -> ScanCommand {
         ScanCommand {
             source: self.source.name().to_owned(),
@@ -100,6 +106,38 @@ impl RemoteTable {
 
     fn change(&self, change: RemoteChange) -> Arc<dyn ExecutionPlan> {
         Arc::new(RemoteChangeExec::new(self.source.name().to_owned(), Arc::clone(&self.table), change))
+    }
+}
+
+/// One row with the number of rows of a table, counted by its source.
+#[derive(Debug)]
+pub struct CountTable {
+    scan: RemoteScanExec,
+}
+
+#[async_trait]
+impl TableProvider for CountTable {
+    fn schema(&self) -> SchemaRef {
+        self.scan.schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let scan: Arc<dyn ExecutionPlan> = Arc::new(self.scan.clone());
+        let Some(indices) = projection.filter(|p| p.as_slice() != [0]) else { return Ok(scan) };
+        use datafusion::physical_plan::expressions::Column;
+        use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
+        let columns = indices.iter().map(|_| ProjectionExpr::new(Arc::new(Column::new("count", 0)), "count".to_owned()));
+        Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), scan)?))
     }
 }
 

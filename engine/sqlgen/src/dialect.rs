@@ -1,0 +1,119 @@
+//! How a database writes names and texts.
+
+use std::fmt::Debug;
+
+use headwater_common::{Error, Result};
+
+/// The lexical rules of one database.
+pub trait Dialect: Debug + Send + Sync {
+    /// Longest name in bytes.
+    fn identifier_bytes_max(&self) -> usize;
+
+    /// Appends a quoted name.
+    fn identifier(&self, name: &str, out: &mut String) -> Result<()>;
+
+    /// Appends a quoted text.
+    fn text(&self, value: &str, out: &mut String) -> Result<()>;
+
+    /// Appends the placeholder of the parameter with this number, counted from 1.
+    fn placeholder(&self, number: usize, out: &mut String);
+
+    /// Appends the clause that makes a text compare and sort by its bytes.
+    fn byte_order(&self, out: &mut String);
+}
+
+/// PostgreSQL and databases that speak its SQL.
+///
+/// Names are in double quotes with embedded ones doubled (PostgreSQL documentation, 4.1.1). Texts without a backslash are plain
+/// literals; texts with one are `E''` literals with both quotes and backslashes doubled (4.1.2.2), which read the same whatever
+/// `standard_conforming_strings` is. The character with code zero exists in neither and is refused.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Postgres;
+
+impl Dialect for Postgres {
+    fn identifier_bytes_max(&self) -> usize {
+        63
+    }
+
+    fn identifier(&self, name: &str, out: &mut String) -> Result<()> {
+        check_name(name, self.identifier_bytes_max())?;
+        out.push('"');
+        for c in name.chars() {
+            if c == '"' {
+                out.push('"');
+            }
+            out.push(c);
+        }
+        out.push('"');
+        Ok(())
+    }
+
+    fn text(&self, value: &str, out: &mut String) -> Result<()> {
+        if value.contains('\0') {
+            return Err(Error::invalid("PostgreSQL texts cannot hold the character with code zero"));
+        }
+        let escaped = value.contains('\\');
+        if escaped {
+            // A space keeps the E from joining a name before it.
+            out.push_str(" E");
+        }
+        out.push('\'');
+        for c in value.chars() {
+            if c == '\'' || (escaped && c == '\\') {
+                out.push(c);
+            }
+            out.push(c);
+        }
+        out.push('\'');
+        Ok(())
+    }
+
+    fn placeholder(&self, number: usize, out: &mut String) {
+        out.push('$');
+        out.push_str(&number.to_string());
+    }
+
+    fn byte_order(&self, out: &mut String) {
+        out.push_str(" COLLATE \"C\"");
+    }
+}
+
+/// Refuses names that no database has.
+fn check_name(name: &str, bytes_max: usize) -> Result<()> {
+    if name.is_empty() || name.len() > bytes_max || name.contains('\0') {
+        let message = format!("a name must have 1 to {bytes_max} bytes and no character with code zero");
+        return Err(Error::invalid(message));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &str) -> String {
+        let mut out = String::new();
+        Postgres.text(value, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn texts_are_quoted_whatever_stands_before_a_quote() {
+        assert_eq!(text("a'b"), "'a''b'");
+        assert_eq!(text("a''b"), "'a''''b'");
+        assert_eq!(text(r"\'"), r" E'\\'''");
+        assert_eq!(text(r"\"), r" E'\\'");
+        assert_eq!(text(""), "''");
+        assert!(Postgres.text("a\0b", &mut String::new()).is_err());
+    }
+
+    #[test]
+    fn names_are_quoted_or_refused() {
+        let mut out = String::new();
+        Postgres.identifier("a\\\"b", &mut out).unwrap();
+        assert_eq!(out, "\"a\\\"\"b\"");
+        assert!(Postgres.identifier("", &mut out).is_err());
+        assert!(Postgres.identifier("a\0", &mut out).is_err());
+        assert!(Postgres.identifier(&"x".repeat(64), &mut out).is_err());
+    }
+}

@@ -1,0 +1,57 @@
+//! Texts as they are written.
+
+use super::*;
+use crate::{Operator, Order, Postgres};
+
+fn write(expr: &Expr) -> String {
+    Writer::new(&Postgres, Mode::Inline).expr(expr).unwrap().finish().text
+}
+
+fn id_is(value: i64) -> Expr {
+    Expr::compare(Expr::column("id"), Operator::Eq, Expr::Value(ScalarValue::Int64(Some(value))))
+}
+
+#[test]
+fn every_part_stands_in_parentheses() {
+    let both = Expr::Any(vec![Expr::All(vec![id_is(1), id_is(2)]), Expr::Not(Box::new(id_is(3)))]);
+    let want = r#"((("id" = '1'::int8) AND ("id" = '2'::int8)) OR (NOT ("id" = '3'::int8)))"#;
+    assert_eq!(write(&both), want);
+    assert_eq!(write(&Expr::All(vec![])), "TRUE");
+    assert_eq!(write(&Expr::InList { expr: Box::new(Expr::column("a")), list: vec![], negated: true }), "TRUE");
+}
+
+#[test]
+fn a_value_is_a_parameter_where_parameters_exist() {
+    let name = Expr::compare(Expr::column("name"), Operator::Eq, Expr::Value(ScalarValue::from("x'; --")));
+    let filters = vec![name, id_is(7)];
+    let delete = Statement::Delete { schema: "s".into(), table: "t".into(), filters };
+    let sql = Writer::new(&Postgres, Mode::Bind).statement(&delete).unwrap().finish();
+    assert_eq!(sql.text, r#"DELETE FROM "s"."t" WHERE ("name" = $1::text) AND ("id" = $2::text::int8)"#);
+    assert_eq!(sql.parameters, vec![Some("x'; --".to_owned()), Some("7".to_owned())]);
+}
+
+#[test]
+fn a_block_has_all_its_clauses() {
+    let mut select = Select::from_table("public", "we\"ird");
+    select.columns = vec![Expr::column("id"), Expr::column("j").cast("text")];
+    select.only = true;
+    select.filters = vec![Expr::Blocks(0, Some(10))];
+    let key = Expr::column("name").byte_order();
+    select.order = vec![Order { expr: key, descending: true, nulls_first: true }];
+    select.limit = Some(5);
+    let copy = Statement::CopyOut(select);
+    let text = Writer::new(&Postgres, Mode::Inline).statement(&copy).unwrap().finish().text;
+    let want = "COPY (SELECT \"id\", CAST(\"j\" AS text) FROM ONLY \"public\".\"we\"\"ird\" \
+                WHERE (ctid >= '(0,0)'::tid AND ctid < '(10,0)'::tid) \
+                ORDER BY (\"name\" COLLATE \"C\") DESC NULLS FIRST LIMIT 5) TO STDOUT (FORMAT binary)";
+    assert_eq!(text, want);
+    assert!(Writer::new(&Postgres, Mode::Bind).statement(&copy).is_err());
+}
+
+#[test]
+fn ten_thousand_terms_fit_and_deep_nesting_is_refused() {
+    let wide = Expr::Any((0..10_000).map(id_is).collect());
+    assert!(write(&wide).len() > 100_000);
+    let deep = (0..500).fold(id_is(1), |e, _| Expr::Not(Box::new(e)));
+    assert!(Writer::new(&Postgres, Mode::Inline).expr(&deep).is_err());
+}

@@ -1,0 +1,71 @@
+//! The catalogs of all sessions: one for each source, and one of Headwater's own. Every catalog also shows `system`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider};
+use parking_lot::RwLock;
+use std::collections::BTreeMap;
+
+/// Name of the catalog that is the default of a session without one of its own.
+pub(crate) const OWN_CATALOG: &str = "headwater";
+/// Name of the schema with Headwater's own tables, reachable from every catalog.
+pub(crate) const SYSTEM_SCHEMA: &str = "system";
+
+/// The list of catalogs; catalogs can be removed.
+#[derive(Default)]
+pub(crate) struct Catalogs {
+    catalogs: RwLock<BTreeMap<String, Arc<dyn CatalogProvider>>>,
+}
+
+impl fmt::Debug for Catalogs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.catalogs.read().keys()).finish()
+    }
+}
+
+impl Catalogs {
+    pub(crate) fn remove(&self, name: &str) {
+        self.catalogs.write().remove(name);
+    }
+}
+
+impl CatalogProviderList for Catalogs {
+    fn register_catalog(&self, name: String, catalog: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
+        self.catalogs.write().insert(name, catalog)
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        self.catalogs.read().keys().cloned().collect()
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        self.catalogs.read().get(name).map(Arc::clone)
+    }
+}
+
+/// A catalog in which `system` is visible as a schema.
+#[derive(Debug)]
+pub(crate) struct WithSystem {
+    inner: Arc<dyn CatalogProvider>,
+    system: Arc<dyn SchemaProvider>,
+}
+
+impl WithSystem {
+    pub(crate) fn new(inner: Arc<dyn CatalogProvider>, system: Arc<dyn SchemaProvider>) -> Self {
+        Self { inner, system }
+    }
+}
+
+impl CatalogProvider for WithSystem {
+    fn schema_names(&self) -> Vec<String> {
+        self.inner.schema_names()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        if name == SYSTEM_SCHEMA && !self.inner.schema_names().iter().any(|s| s == SYSTEM_SCHEMA) {
+            return Some(Arc::clone(&self.system));
+        }
+        self.inner.schema(name)
+    }
+}

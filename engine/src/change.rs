@@ -1,0 +1,73 @@
+//! A check of DELETE and UPDATE plans before they run.
+//!
+//! DataFusion hands a table the filters it finds anywhere below the statement. That is right only for plain
+//! `DELETE FROM t WHERE filters`; a join, a sub-query, a LIMIT or a filter that was folded away would be lost, and more rows
+//! would change than were asked for. Such plans are refused here, and one that was proven empty changes nothing.
+
+use datafusion::logical_expr::{DmlStatement, LogicalPlan, WriteOp};
+use headwater_common::{Error, Result};
+
+/// What a plan changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Not a DELETE or UPDATE.
+    None,
+    /// The optimizer has proven that no row passes the filters.
+    Empty,
+    /// Plain filters over the table.
+    Plain,
+}
+
+/// Checks an optimized plan.
+pub(crate) fn check(plan: &LogicalPlan) -> Result<Change> {
+    let LogicalPlan::Dml(DmlStatement { table_name, op, input, .. }) = plan else { return Ok(Change::None) };
+    let verb = match op {
+        WriteOp::Delete => "DELETE",
+        WriteOp::Update => "UPDATE",
+        WriteOp::Insert(_) => return Ok(Change::None),
+        _ => return Err(Error::unsupported(format!("{op} is not supported; use INSERT, UPDATE or DELETE"))),
+    };
+    let mut node = input.as_ref();
+    loop {
+        node = match node {
+            LogicalPlan::Filter(filter) => {
+                if has_subquery(&filter.predicate) {
+                    return Err(refused(verb, &table_name.to_string(), "a sub-query"));
+                }
+                filter.input.as_ref()
+            }
+            LogicalPlan::SubqueryAlias(alias) => alias.input.as_ref(),
+            LogicalPlan::Projection(projection) => {
+                if projection.expr.iter().any(has_subquery) {
+                    return Err(refused(verb, &table_name.to_string(), "a sub-query"));
+                }
+                projection.input.as_ref()
+            }
+            LogicalPlan::TableScan(scan) if scan.fetch.is_some() => {
+                return Err(refused(verb, &table_name.to_string(), "a LIMIT"));
+            }
+            LogicalPlan::TableScan(scan) if scan.table_name.resolved_eq(table_name) => return Ok(Change::Plain),
+            LogicalPlan::EmptyRelation(empty) if !empty.produce_one_row => return Ok(Change::Empty),
+            LogicalPlan::Limit(_) => return Err(refused(verb, &table_name.to_string(), "a LIMIT")),
+            LogicalPlan::Join(_) => return Err(refused(verb, &table_name.to_string(), "a join or a sub-query")),
+            other => {
+                return Err(refused(verb, &table_name.to_string(), &format!("a {} step", other.display())));
+            }
+        }
+    }
+}
+
+fn has_subquery(expr: &datafusion::prelude::Expr) -> bool {
+    use datafusion::common::tree_node::TreeNode;
+    use datafusion::prelude::Expr;
+    expr.exists(|e| {
+        Ok(matches!(e, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_)))
+    })
+    .unwrap_or(true)
+}
+
+fn refused(verb: &str, table: &str, what: &str) -> Error {
+    Error::unsupported(format!(
+        "{verb} on {table} with {what} is not supported; use filters with values, such as WHERE id IN (1, 2)"
+    ))
+}

@@ -1,0 +1,252 @@
+//! Runs prepared statements.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use datafusion::arrow::array::{Array, RecordBatch, UInt64Array};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::error::DataFusionError;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, SessionState, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::{FutureExt, Stream, StreamExt};
+use headwater_common::{Error, Limits, Result};
+use headwater_source::{ErrorExt, QueryContext};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::change::{self, Change};
+use crate::error::classify;
+use crate::memory::QueryShare;
+use crate::prepared::{Prepared, Work, count_schema};
+use crate::session::Session;
+
+/// A running query. Dropping it stops the work, also at the sources.
+pub struct QueryResult {
+    id: String,
+    schema: SchemaRef,
+    update: bool,
+    stream: SendableRecordBatchStream,
+}
+
+impl fmt::Debug for QueryResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueryResult").field("id", &self.id).field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+impl QueryResult {
+    /// Identifier of the query, unique in this process.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Schema of every batch.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// Whether the statement changed something; its result is then one row with the number of rows.
+    pub fn is_update(&self) -> bool {
+        self.update
+    }
+
+    /// The batches as they come. Errors are DataFusion's; [`crate::error::classify`] makes them Headwater's.
+    pub fn into_stream(self) -> SendableRecordBatchStream {
+        self.stream
+    }
+
+    /// All batches.
+    pub async fn collect(mut self) -> Result<Vec<RecordBatch>> {
+        let mut batches = Vec::new();
+        while let Some(batch) = self.stream.next().await {
+            batches.push(batch.map_err(classify)?);
+        }
+        Ok(batches)
+    }
+
+    /// Number of rows that the statement changed.
+    pub async fn affected_rows(self) -> Result<u64> {
+        let batches = self.collect().await?;
+        let counts = batches.iter().filter_map(|b| b.columns().first()?.as_any().downcast_ref::<UInt64Array>().cloned());
+        Ok(counts.flat_map(|c| (0..c.len()).map(|i| c.value(i)).collect::<Vec<_>>()).sum())
+    }
+}
+
+impl Session {
+    /// Prepares and runs a statement without parameters.
+    pub async fn query(&self, sql: &str) -> Result<QueryResult> {
+        let prepared = self.prepare(sql).await?;
+        self.execute(&prepared, Vec::new()).await
+    }
+
+    /// Runs a prepared statement; `parameters` are the values of `$1`, `$2`, ... in order.
+    pub async fn execute(&self, prepared: &Prepared, parameters: Vec<ScalarValue>) -> Result<QueryResult> {
+        let expected = prepared.parameter_schema().fields().len();
+        if expected != parameters.len() {
+            let given = parameters.len();
+            return Err(Error::invalid(format!("the statement has {expected} parameters but {given} were given")));
+        }
+        let id = uuid::Uuid::new_v4().to_string();
+        match &prepared.inner.work {
+            Work::Plan(plan) => self.run_plan(id, plan, parameters).await,
+            Work::Source(statement) => {
+                let count = self.run_source_statement(statement).await?;
+                counted(id, count)
+            }
+            Work::Set(key, value) => {
+                match value {
+                    Some(value) => self.set(key, value)?,
+                    None => self.reset(key)?,
+                }
+                counted(id, 0)
+            }
+        }
+    }
+
+    async fn run_plan(&self, id: String, plan: &LogicalPlan, parameters: Vec<ScalarValue>) -> Result<QueryResult> {
+        let shared = &self.engine.shared;
+        let permit = Arc::clone(&shared.running).acquire_owned().await;
+        let permit = permit.map_err(|_| Error::cancelled("the engine is shutting down"))?;
+        let (mut state, limits) = {
+            let inner = self.inner.read();
+            (inner.state.clone(), Arc::clone(&inner.limits))
+        };
+        state.mark_start_execution();
+        let query = Arc::new(QueryContext::new(id.clone(), Arc::clone(&limits)));
+        state.config_mut().set_extension(Arc::clone(&query));
+        let update = matches!(plan, LogicalPlan::Dml(_));
+        let physical = plan_physical(&state, plan.clone(), parameters).await?;
+        let Some(physical) = physical else { return counted(id, 0) };
+        let context = task_context(&state, &id, &shared.runtime, &limits);
+        let inner = execute_stream(physical, Arc::new(context)).map_err(classify)?;
+        let schema = inner.schema();
+        let stream = Box::pin(BoundedStream::new(inner, limits, query, permit));
+        Ok(QueryResult { id, schema, update, stream })
+    }
+}
+
+/// The physical plan; `None` for a change that is proven to change nothing.
+async fn plan_physical(
+    state: &SessionState,
+    plan: LogicalPlan,
+    parameters: Vec<ScalarValue>,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let bound = match parameters.is_empty() {
+        true => plan,
+        false => plan.with_param_values(ParamValues::from(parameters)).map_err(classify)?,
+    };
+    let optimized = state.optimize(&bound).map_err(classify)?;
+    if change::check(&optimized)? == Change::Empty {
+        return Ok(None);
+    }
+    let planned = state.query_planner().create_physical_plan(&optimized, state).await;
+    planned.map(Some).map_err(classify)
+}
+
+fn task_context(state: &SessionState, id: &str, runtime: &Arc<RuntimeEnv>, limits: &Limits) -> TaskContext {
+    let mut runtime = runtime.as_ref().clone();
+    if limits.query_memory_bytes > 0 {
+        let share = usize::try_from(limits.query_memory_bytes).unwrap_or(usize::MAX);
+        runtime.memory_pool = Arc::new(QueryShare::new(Arc::clone(&runtime.memory_pool), share));
+    }
+    TaskContext::new(
+        Some(id.to_owned()),
+        state.session_id().to_owned(),
+        state.config().clone(),
+        state.scalar_functions().clone(),
+        state.higher_order_functions().clone(),
+        state.aggregate_functions().clone(),
+        state.window_functions().clone(),
+        Arc::new(runtime),
+    )
+}
+
+fn counted(id: String, count: u64) -> Result<QueryResult> {
+    let schema = count_schema();
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(UInt64Array::from(vec![count]))])
+        .map_err(|e| Error::internal(e.to_string()))?;
+    let one = futures::stream::once(futures::future::ready(Ok(batch)));
+    let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), one));
+    Ok(QueryResult { id, schema, update: true, stream })
+}
+
+/// Ends a query at its limits of rows and time, contains panics, and holds what must live as long as the query.
+struct BoundedStream {
+    inner: Option<SendableRecordBatchStream>,
+    schema: SchemaRef,
+    limits: Arc<Limits>,
+    rows: u64,
+    deadline: Option<Pin<Box<tokio::time::Sleep>>>,
+    _query: Arc<QueryContext>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl BoundedStream {
+    fn new(
+        inner: SendableRecordBatchStream,
+        limits: Arc<Limits>,
+        query: Arc<QueryContext>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let time = limits.query_time_ms;
+        let deadline = (time > 0).then(|| Box::pin(tokio::time::sleep(Duration::from_millis(time))));
+        let schema = inner.schema();
+        Self { inner: Some(inner), schema, limits, rows: 0, deadline, _query: query, _permit: permit }
+    }
+
+    fn end(&mut self, error: Error) -> Poll<Option<Result<RecordBatch, DataFusionError>>> {
+        self.inner = None;
+        Poll::Ready(Some(Err(error.into_datafusion())))
+    }
+}
+
+impl Stream for BoundedStream {
+    type Item = Result<RecordBatch, DataFusionError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let running = self.inner.is_some();
+        if let Some(deadline) = &mut self.deadline
+            && running
+            && deadline.poll_unpin(cx).is_ready()
+        {
+            let time = self.limits.query_time_ms;
+            return self.end(Error::timeout(format!("the query ran longer than {time} ms"), "limits.query_time_ms"));
+        }
+        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| inner.poll_next_unpin(cx)));
+        match polled {
+            Err(_) => {
+                self.end(Error::internal("a part of the query failed unexpectedly; the server's log has the details"))
+            }
+            Ok(Poll::Ready(Some(Ok(batch)))) => {
+                self.rows += batch.num_rows() as u64;
+                let limit = self.limits.result_rows;
+                match Limits::check("rows of the result", self.rows, limit, "result_rows") {
+                    Ok(()) => Poll::Ready(Some(Ok(batch))),
+                    Err(e) => self.end(e),
+                }
+            }
+            Ok(Poll::Ready(Some(Err(e)))) => {
+                self.inner = None;
+                Poll::Ready(Some(Err(e)))
+            }
+            Ok(Poll::Ready(None)) => {
+                self.inner = None;
+                Poll::Ready(None)
+            }
+            Ok(Poll::Pending) => Poll::Pending,
+        }
+    }
+}
+
+impl RecordBatchStream for BoundedStream {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}

@@ -1,0 +1,167 @@
+//! One user's session: defaults, settings, and the way from text to a prepared statement.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{LogicalPlan, Statement as PlanStatement};
+use headwater_common::{Error, Limits, Result};
+use parking_lot::RwLock;
+
+use crate::catalog::OWN_CATALOG;
+use crate::engine::Engine;
+use crate::error::classify;
+use crate::prepared::{Prepared, Work};
+use crate::source_statement::{self, SourceStatement};
+
+/// A session. Clones are handles to the same session.
+#[derive(Clone)]
+pub struct Session {
+    pub(crate) engine: Engine,
+    user: Arc<str>,
+    pub(crate) inner: Arc<RwLock<SessionInner>>,
+}
+
+pub(crate) struct SessionInner {
+    pub(crate) state: SessionState,
+    pub(crate) limits: Arc<Limits>,
+}
+
+/// The limits in force, for `system.settings`; an extension of the session's configuration.
+#[derive(Debug)]
+pub(crate) struct SessionLimits(pub(crate) Arc<Limits>);
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    pub(crate) fn new(engine: Engine, user: &str) -> Self {
+        let limits = Arc::clone(engine.limits());
+        let mut state = engine.shared.state.clone();
+        state.config_mut().set_extension(Arc::new(SessionLimits(Arc::clone(&limits))));
+        Self { engine, user: user.into(), inner: Arc::new(RwLock::new(SessionInner { state, limits })) }
+    }
+
+    /// The user's name.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The limits of this session.
+    pub fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.inner.read().limits)
+    }
+
+    /// The default catalog and schema.
+    pub fn defaults(&self) -> (String, String) {
+        let inner = self.inner.read();
+        let catalog = &inner.state.config_options().catalog;
+        (catalog.default_catalog.clone(), catalog.default_schema.clone())
+    }
+
+    /// Changes the default catalog, the default schema or both. The catalog must exist.
+    pub fn set_default(&self, catalog: Option<&str>, schema: Option<&str>) -> Result<()> {
+        let mut inner = self.inner.write();
+        if let Some(name) = catalog
+            && inner.state.catalog_list().catalog(name).is_none()
+        {
+            let known = inner.state.catalog_list().catalog_names();
+            let hint = headwater_common::nearest::hint(name, known.iter().map(String::as_str));
+            return Err(Error::not_found(format!("there is no catalog \"{name}\"{hint}")));
+        }
+        let options = inner.state.config_mut().options_mut();
+        if let Some(name) = catalog {
+            options.catalog.default_catalog = name.to_owned();
+        }
+        if let Some(name) = schema {
+            options.catalog.default_schema = name.to_owned();
+        }
+        Ok(())
+    }
+
+    /// Sets a session setting: `limits.*` (only lower than the engine's) or one of the few that DataFusion has.
+    pub fn set(&self, key: &str, value: &str) -> Result<()> {
+        crate::settings::set(self, key, value)
+    }
+
+    /// Sets a setting back to the engine's value.
+    pub fn reset(&self, key: &str) -> Result<()> {
+        crate::settings::reset(self, key)
+    }
+
+    /// A session setting as text.
+    pub fn get(&self, key: &str) -> Result<String> {
+        crate::settings::get(self, key)
+    }
+
+    pub(crate) fn set_limits(&self, limits: Limits) {
+        let mut inner = self.inner.write();
+        let limits = Arc::new(limits);
+        inner.state.config_mut().set_extension(Arc::new(SessionLimits(Arc::clone(&limits))));
+        inner.limits = limits;
+    }
+
+    /// Checks, parses and binds a statement. Nothing is sent to a source but what is needed to know its tables.
+    pub async fn prepare(&self, sql: &str) -> Result<Prepared> {
+        if let Some(statement) = source_statement::parse(sql)? {
+            if statement == SourceStatement::Show {
+                return self.prepare_plan(sql, "SELECT * FROM system.sources").await;
+            }
+            if !self.engine.config().engine.allow_source_ddl {
+                return Err(Error::denied("statements about sources are switched off by engine.allow_source_ddl"));
+            }
+            return Prepared::new(sql, Work::Source(statement));
+        }
+        self.prepare_plan(sql, sql).await
+    }
+
+    async fn prepare_plan(&self, sql: &str, effective: &str) -> Result<Prepared> {
+        let state = self.inner.read().state.clone();
+        let text = crate::placeholders::number(effective)?;
+        let statement = {
+            let dialect = state.config_options().sql_parser.dialect;
+            state.sql_to_statement(&text, &dialect).map_err(classify)?
+        };
+        let plan = state.statement_to_plan(statement).await.map_err(classify)?;
+        let work = match plan {
+            LogicalPlan::Statement(PlanStatement::SetVariable(set)) => Work::Set(set.variable, Some(set.value)),
+            LogicalPlan::Statement(PlanStatement::ResetVariable(reset)) => Work::Set(reset.variable, None),
+            LogicalPlan::Dml(_) if !self.engine.config().engine.allow_writes => {
+                return Err(Error::denied("INSERT, UPDATE and DELETE are switched off by engine.allow_writes"));
+            }
+            plan => Work::Plan(plan),
+        };
+        Prepared::new(sql, work)
+    }
+
+    pub(crate) async fn run_source_statement(&self, statement: &SourceStatement) -> Result<u64> {
+        match statement {
+            SourceStatement::Create { name, kind, options, if_not_exists } => {
+                if *if_not_exists && self.engine.sources().get(name).is_ok() {
+                    return Ok(0);
+                }
+                self.engine.create_source(name, kind, options).await?;
+            }
+            SourceStatement::Drop { name, if_exists } => {
+                if *if_exists && self.engine.sources().get(name).is_err() {
+                    return Ok(0);
+                }
+                self.engine.drop_source(name).await?;
+                if self.defaults().0 == *name {
+                    self.set_default(Some(OWN_CATALOG), Some("public"))?;
+                }
+            }
+            SourceStatement::Refresh { name } => self.engine.refresh_source(name).await?,
+            SourceStatement::Show => {}
+        }
+        Ok(1)
+    }
+}

@@ -1,0 +1,93 @@
+//! Settings of a session.
+
+use headwater_common::{Error, Limits, Result, nearest};
+
+use crate::session::Session;
+
+/// DataFusion's settings that a session may change; none of them raises a limit or changes an answer.
+const OPEN: &[&str] = &[
+    "datafusion.execution.time_zone",
+    "datafusion.explain.format",
+    "datafusion.explain.show_statistics",
+    "datafusion.explain.show_schema",
+    "datafusion.explain.logical_plan_only",
+    "datafusion.explain.physical_plan_only",
+    "datafusion.optimizer.prefer_hash_join",
+];
+
+/// Other names of settings.
+fn canonical(key: &str) -> String {
+    match key.to_ascii_lowercase().as_str() {
+        "timezone" | "time zone" | "time.zone" => "datafusion.execution.time_zone".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+pub(crate) fn set(session: &Session, key: &str, value: &str) -> Result<()> {
+    let key = canonical(key);
+    if let Some(name) = key.strip_prefix("limits.") {
+        let value = value.trim().trim_matches('\'').parse();
+        let value = value.map_err(|_| Error::invalid(format!("{key} must be a whole number of at least 0")))?;
+        let mut limits = session.limits().as_ref().clone();
+        limits.lower(name, value, session.engine.limits())?;
+        session.set_limits(limits);
+        return Ok(());
+    }
+    check_open(&key)?;
+    let mut inner = session.inner.write();
+    let options = inner.state.config_mut().options_mut();
+    options.set(&key, value).map_err(|e| Error::invalid(crate::error::classify(e).message()))
+}
+
+pub(crate) fn reset(session: &Session, key: &str) -> Result<()> {
+    let key = canonical(key);
+    if let Some(name) = key.strip_prefix("limits.") {
+        let mut limits = session.limits().as_ref().clone();
+        let value = session.engine.limits().get(name);
+        limits.set(name, value.unwrap_or_default())?;
+        session.set_limits(limits);
+        return Ok(());
+    }
+    check_open(&key)?;
+    let original = text_of(session.engine.shared.state.config_options(), &key).unwrap_or_default();
+    let mut inner = session.inner.write();
+    let options = inner.state.config_mut().options_mut();
+    options.set(&key, &original).map_err(crate::error::classify)
+}
+
+pub(crate) fn get(session: &Session, key: &str) -> Result<String> {
+    let key = canonical(key);
+    if let Some(name) = key.strip_prefix("limits.") {
+        let value = session.limits().get(name);
+        return value.map(|v| v.to_string()).ok_or_else(|| unknown(&key));
+    }
+    check_open(&key)?;
+    Ok(text_of(session.inner.read().state.config_options(), &key).unwrap_or_default())
+}
+
+fn text_of(options: &datafusion::common::config::ConfigOptions, key: &str) -> Option<String> {
+    options.entries().into_iter().find(|e| e.key == key).and_then(|e| e.value)
+}
+
+fn check_open(key: &str) -> Result<()> {
+    if OPEN.contains(&key) {
+        return Ok(());
+    }
+    if key.starts_with("datafusion.") {
+        return Err(Error::denied(format!("{key} cannot be changed by a session; open settings: {}", OPEN.join(", "))));
+    }
+    Err(unknown(key))
+}
+
+fn unknown(key: &str) -> Error {
+    let limits: Vec<String> = Limits::SETTINGS.iter().map(|s| format!("limits.{}", s.name)).collect();
+    let known = OPEN.iter().copied().chain(limits.iter().map(String::as_str)).chain(["timezone"]);
+    let known: Vec<&str> = known.collect();
+    let hint = nearest::nearest(key, known).map(|n| format!("; did you mean \"{n}\"?")).unwrap_or_default();
+    Error::invalid(format!("there is no setting \"{key}\"{hint}"))
+}
+
+/// The names that [`set`] accepts, for `system.settings`.
+pub(crate) fn open_settings() -> &'static [&'static str] {
+    OPEN
+}

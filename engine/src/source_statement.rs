@@ -1,0 +1,168 @@
+//! `CREATE SOURCE`, `DROP SOURCE`, `REFRESH SOURCE` and `SHOW SOURCES`.
+//!
+//! ```sql
+//! CREATE SOURCE [IF NOT EXISTS] shop TYPE postgres OPTIONS (url 'postgres://db/shop', password '...')
+//! DROP SOURCE [IF EXISTS] shop
+//! REFRESH SOURCE shop
+//! SHOW SOURCES
+//! ```
+
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use headwater_common::config::{Options, check_source_name};
+use headwater_common::{Error, Result};
+
+/// A parsed statement about sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SourceStatement {
+    Create { name: String, kind: String, options: Options, if_not_exists: bool },
+    Drop { name: String, if_exists: bool },
+    Refresh { name: String },
+    Show,
+}
+
+/// The statement, when the text is one about sources; `None` when it is any other.
+pub(crate) fn parse(sql: &str) -> Result<Option<SourceStatement>> {
+    let mut words = sql.split_whitespace().map(str::to_ascii_uppercase);
+    let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let second = second.trim_end_matches(';');
+    let ours = matches!(
+        (first.as_str(), second),
+        ("CREATE" | "DROP" | "REFRESH", "SOURCE") | ("SHOW", "SOURCES") | ("REFRESH", _)
+    );
+    if !ours {
+        return Ok(None);
+    }
+    let tokens = Tokenizer::new(&GenericDialect {}, sql)
+        .tokenize()
+        .map_err(|e| Error::invalid(format!("cannot read the statement: {e}")))?;
+    let tokens = tokens.into_iter().filter(|t| !matches!(t, Token::Whitespace(_)));
+    let mut cursor = Cursor { tokens: tokens.collect(), at: 2, verb: format!("{first} {second}") };
+    let statement = match (first.as_str(), second) {
+        ("CREATE", _) => cursor.create()?,
+        ("DROP", _) => {
+            let if_exists = cursor.take_words(&["IF", "EXISTS"]);
+            SourceStatement::Drop { name: cursor.name("a source name")?, if_exists }
+        }
+        ("REFRESH", "SOURCE") => SourceStatement::Refresh { name: cursor.name("a source name")? },
+        ("REFRESH", _) => return Err(Error::invalid("expected SOURCE after REFRESH, such as REFRESH SOURCE shop")),
+        _ => SourceStatement::Show,
+    };
+    cursor.end()?;
+    Ok(Some(statement))
+}
+
+struct Cursor {
+    tokens: Vec<Token>,
+    at: usize,
+    verb: String,
+}
+
+impl Cursor {
+    fn create(&mut self) -> Result<SourceStatement> {
+        let if_not_exists = self.take_words(&["IF", "NOT", "EXISTS"]);
+        let name = self.name("a source name")?;
+        check_source_name(&name)?;
+        if !self.take_words(&["TYPE"]) {
+            return Err(self.expected("TYPE, such as TYPE postgres"));
+        }
+        let kind = self.name("a kind of source, such as postgres")?;
+        let mut options = Options::new();
+        if self.take_words(&["OPTIONS"]) {
+            self.token(&Token::LParen, "( after OPTIONS")?;
+            while !self.take(&Token::RParen) {
+                let option = self.name("an option name")?;
+                self.take(&Token::Eq);
+                options.set(&option, self.value(&option)?);
+                if !self.take(&Token::Comma) && self.tokens.get(self.at) != Some(&Token::RParen) {
+                    return Err(self.expected(", or ) in OPTIONS"));
+                }
+            }
+        }
+        Ok(SourceStatement::Create { name, kind, options, if_not_exists })
+    }
+
+    fn value(&mut self, option: &str) -> Result<String> {
+        let text = match self.tokens.get(self.at) {
+            Some(Token::SingleQuotedString(text) | Token::EscapedStringLiteral(text)) => text.clone(),
+            Some(Token::Number(text, _)) => text.clone(),
+            Some(Token::Word(word)) if word.quote_style.is_none() => word.value.clone(),
+            _ => return Err(Error::invalid(format!("option {option} needs a value in single quotes"))),
+        };
+        self.at += 1;
+        Ok(text)
+    }
+
+    fn name(&mut self, what: &str) -> Result<String> {
+        match self.tokens.get(self.at) {
+            Some(Token::Word(word)) => {
+                self.at += 1;
+                let quoted = word.quote_style.is_some();
+                Ok(if quoted { word.value.clone() } else { word.value.to_ascii_lowercase() })
+            }
+            Some(Token::SingleQuotedString(text)) => {
+                self.at += 1;
+                Ok(text.clone())
+            }
+            _ => Err(self.expected(what)),
+        }
+    }
+
+    fn take_words(&mut self, words: &[&str]) -> bool {
+        let matches = words.iter().enumerate().all(|(i, word)| match self.tokens.get(self.at + i) {
+            Some(Token::Word(w)) => w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word),
+            _ => false,
+        });
+        if matches {
+            self.at += words.len();
+        }
+        matches
+    }
+
+    fn take(&mut self, token: &Token) -> bool {
+        let found = self.tokens.get(self.at) == Some(token);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn token(&mut self, token: &Token, what: &str) -> Result<()> {
+        if self.take(token) { Ok(()) } else { Err(self.expected(what)) }
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.take(&Token::SemiColon);
+        if self.at == self.tokens.len() { Ok(()) } else { Err(self.expected("the end of the statement")) }
+    }
+
+    /// Names the place by the number of words before it: the words themselves may hold a secret.
+    fn expected(&self, what: &str) -> Error {
+        Error::invalid(format!("{}: expected {what} after word {}", self.verb, self.at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn source_statements_are_understood() {
+        let text = "create source if not exists shop type postgres options (url 'a''b', pool_size 4, tls = on);";
+        let options = Options::new().with("url", "a'b").with("pool_size", "4").with("tls", "on");
+        let create = SourceStatement::Create { name: "shop".into(), kind: "postgres".into(), options, if_not_exists: true };
+        assert_eq!(parse(text).unwrap(), Some(create));
+        let drop = SourceStatement::Drop { name: "shop".into(), if_exists: false };
+        assert_eq!(parse("DROP SOURCE shop").unwrap(), Some(drop));
+        assert_eq!(parse("SHOW SOURCES;").unwrap(), Some(SourceStatement::Show));
+        assert_eq!(parse("select 1").unwrap(), None);
+        assert_eq!(parse("create table source (a int)").unwrap(), None);
+    }
+
+    #[test]
+    fn a_broken_one_says_what_is_missing_and_shows_no_value() {
+        let text = parse("CREATE SOURCE shop OPTIONS (password 'hunter2')").unwrap_err().to_string();
+        assert!(text.contains("expected TYPE") && !text.contains("hunter2"), "{text}");
+        assert!(parse("CREATE SOURCE system TYPE postgres").is_err());
+        assert!(parse("DROP SOURCE a b").is_err());
+        assert!(parse("REFRESH shop").unwrap_err().to_string().contains("REFRESH SOURCE"));
+    }
+}

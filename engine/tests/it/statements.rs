@@ -1,0 +1,95 @@
+//! What a session answers.
+
+use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::common::ScalarValue;
+use headwater_common::config::Config;
+use headwater_common::{ErrorKind, Limits};
+use headwater_engine::{Engine, Session};
+
+async fn session_with(limits: Limits) -> Session {
+    let config = Config { limits, ..Config::default() };
+    Engine::builder().config(config).build().await.unwrap().session("ann").unwrap()
+}
+
+async fn session() -> Session {
+    session_with(Limits::default()).await
+}
+
+async fn table(session: &Session, sql: &str) -> String {
+    let batches = session.query(sql).await.unwrap().collect().await.unwrap();
+    pretty_format_batches(&batches).unwrap().to_string()
+}
+
+async fn kind(session: &Session, sql: &str) -> (ErrorKind, String) {
+    let error = match session.query(sql).await {
+        Ok(result) => result.collect().await.unwrap_err(),
+        Err(error) => error,
+    };
+    (error.kind(), error.to_string())
+}
+
+#[tokio::test]
+async fn a_query_returns_its_rows() {
+    let text = table(&session().await, "select x, x * 2 as twice from (values (1), (2)) t(x) order by x").await;
+    assert!(text.contains("| 2 | 4     |"), "{text}");
+}
+
+#[tokio::test]
+async fn parameters_are_typed_and_bound_in_both_notations() {
+    let session = session().await;
+    for sql in
+        ["select x from (values (1), (2), (3)) t(x) where x > ?", "select x from (values (1), (2), (3)) t(x) where x > $1"]
+    {
+        let prepared = session.prepare(sql).await.unwrap();
+        let parameters = prepared.parameter_schema();
+        assert_eq!(parameters.field(0).name(), "$1");
+        assert_eq!(parameters.field(0).data_type(), &datafusion::arrow::datatypes::DataType::Int64);
+        let result = session.execute(&prepared, vec![ScalarValue::Int64(Some(1))]).await.unwrap();
+        let rows: usize = result.collect().await.unwrap().iter().map(|b| b.num_rows()).sum();
+        assert_eq!(rows, 2);
+        assert_eq!(session.execute(&prepared, vec![]).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+}
+
+#[tokio::test]
+async fn errors_say_what_is_wrong() {
+    let session = session().await;
+    assert_eq!(kind(&session, "selec 1").await.0, ErrorKind::InvalidInput);
+    assert_eq!(kind(&session, "select * from nowhere").await.0, ErrorKind::NotFound);
+    assert_eq!(kind(&session, "select nothing from (values (1)) t(x)").await.0, ErrorKind::InvalidInput);
+    assert_eq!(kind(&session, "select 1/0").await.0, ErrorKind::InvalidInput);
+    let (found, text) = kind(&session, "create source shop type postgre options (url 'x')").await;
+    assert_eq!(found, ErrorKind::InvalidInput, "{text}");
+    assert_eq!(kind(&session, "drop source shop").await.0, ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn system_tables_are_there_from_every_default() {
+    let session = session().await;
+    let text = table(&session, "select value from system.settings where name = 'limits.terms'").await;
+    assert!(text.contains("20000"), "{text}");
+    assert!(table(&session, "select name from system.functions where name = 'sum'").await.contains("sum"));
+    assert!(table(&session, "show sources").await.contains("location"));
+}
+
+#[tokio::test]
+async fn a_session_lowers_a_limit_and_sees_it() {
+    let session = session().await;
+    session.query("set limits.result_rows = 2").await.unwrap();
+    assert!(table(&session, "select value from system.settings where name = 'limits.result_rows'").await.contains("| 2 "));
+    let (found, text) = kind(&session, "select * from (values (1), (2), (3)) t(x)").await;
+    assert_eq!(found, ErrorKind::LimitExceeded);
+    assert!(text.contains("limits.result_rows"), "{text}");
+    assert_eq!(kind(&session, "set datafusion.runtime.memory_limit = '900G'").await.0, ErrorKind::PermissionDenied);
+    session.query("reset limits.result_rows").await.unwrap();
+    table(&session, "select * from (values (1), (2), (3)) t(x)").await;
+}
+
+#[tokio::test]
+async fn a_query_over_its_memory_share_ends_with_the_limit_named() {
+    let session = session_with(Limits { query_memory_bytes: 1 << 20, spill_bytes: 1 << 20, ..Limits::default() }).await;
+    let sql = "select x, count(*) from (select value % 1000003 x from generate_series(1, 3000000)) group by x order by 1 desc limit 1";
+    let (found, text) = kind(&session, sql).await;
+    assert_eq!(found, ErrorKind::LimitExceeded, "{text}");
+    assert!(text.contains("limits."), "{text}");
+}
