@@ -136,8 +136,10 @@ impl StructColumn {
         Ok(Arc::new(array))
     }
 
+    /// Counts the attributes, which a NULL composite takes no bytes for on the wire.
     pub(super) fn expanded_bytes(&self) -> usize {
-        self.children.iter().map(|(_, child)| child.expanded_bytes()).sum()
+        let slots = self.validity.rows * self.children.len() * size_of::<i64>();
+        self.children.iter().map(|(_, child)| child.expanded_bytes()).sum::<usize>() + slots
     }
 }
 

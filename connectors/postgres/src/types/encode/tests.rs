@@ -337,3 +337,75 @@ fn lists_that_are_no_postgres_array_are_refused() {
     let flat = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![cell(1)])]);
     refused(square, Arc::new(flat), "nested less deeply");
 }
+
+#[test]
+fn other_units_and_list_layouts_are_taken() {
+    use arrow::compute::cast;
+    use arrow::datatypes::{Field, IntervalUnit, TimeUnit};
+    let item = || Arc::new(Field::new_list_field(DataType::Int32, true));
+    let cases: Vec<(PgType, ArrayRef, Vec<DataType>)> = vec![
+        (
+            resolve(202),
+            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None]), None])),
+            vec![
+                DataType::LargeList(item()),
+                DataType::FixedSizeList(item(), 2),
+                DataType::ListView(item()),
+                DataType::LargeListView(item()),
+            ],
+        ),
+        (
+            of("time_send"),
+            Arc::new(arrow::array::Time64MicrosecondArray::from(vec![Some(5_000_000), None])),
+            vec![
+                DataType::Time32(TimeUnit::Second),
+                DataType::Time32(TimeUnit::Millisecond),
+                DataType::Time64(TimeUnit::Nanosecond),
+            ],
+        ),
+        (of("date_send"), Arc::new(arrow::array::Date32Array::from(vec![Some(-3), None])), vec![DataType::Date64]),
+        (
+            of("timestamptz_send"),
+            Arc::new(arrow::array::TimestampMicrosecondArray::from(vec![Some(7_000_000), None]).with_timezone("UTC")),
+            vec![
+                DataType::Timestamp(TimeUnit::Second, Some("UTC".into())),
+                DataType::Timestamp(TimeUnit::Nanosecond, Some("+02:00".into())),
+            ],
+        ),
+        (
+            of("numeric_send"),
+            Arc::new(
+                arrow::array::Decimal128Array::from(vec![Some(1_250_000), None]).with_precision_and_scale(30, 5).unwrap(),
+            ),
+            vec![
+                DataType::Decimal256(60, 7),
+                DataType::Decimal128(20, 2),
+                DataType::Decimal64(12, 3),
+                DataType::Decimal32(6, 1),
+            ],
+        ),
+        (
+            of("interval_send"),
+            Arc::new(arrow::array::IntervalMonthDayNanoArray::from(vec![Some(
+                arrow::datatypes::IntervalMonthDayNano::new(14, 0, 0),
+            )])),
+            vec![DataType::Interval(IntervalUnit::YearMonth)],
+        ),
+        (
+            of("byteasend"),
+            Arc::new(BinaryArray::from(vec![Some(&b"ab"[..]), None])),
+            vec![DataType::LargeBinary, DataType::BinaryView],
+        ),
+    ];
+    for (pg_type, stated, others) in cases {
+        assert_eq!(&write(pg_type.clone(), Arc::clone(&stated)).unwrap(), &stated);
+        for other in others {
+            let given: ArrayRef = match &other {
+                // arrow has no cast to it.
+                DataType::Interval(_) => Arc::new(arrow::array::IntervalYearMonthArray::from(vec![14])),
+                _ => cast(&stated, &other).unwrap(),
+            };
+            assert_eq!(&write(pg_type.clone(), given).unwrap(), &stated, "{other}");
+        }
+    }
+}
