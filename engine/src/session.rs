@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, Statement as PlanStatement};
 use headwater_common::{Error, Limits, Result};
@@ -100,6 +101,14 @@ impl Session {
     /// A session setting as text.
     pub fn get(&self, key: &str) -> Result<String> {
         crate::settings::get(self, key)
+    }
+
+    /// Adds an in-memory table to Headwater's own catalog, as `headwater.public.NAME`; all sessions see it.
+    pub fn register_table(&self, name: &str, table: Arc<dyn TableProvider>) -> Result<()> {
+        let catalog = self.inner.read().state.catalog_list().catalog(OWN_CATALOG);
+        let schema = catalog.and_then(|c| c.schema("public"));
+        let schema = schema.ok_or_else(|| Error::internal("Headwater's own catalog is missing"))?;
+        schema.register_table(name.to_owned(), table).map(drop).map_err(classify)
     }
 
     pub(crate) fn set_limits(&self, limits: Limits) {

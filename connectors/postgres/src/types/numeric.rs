@@ -14,8 +14,7 @@ const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xC000;
 const POSITIVE_INFINITY: u16 = 0xD000;
 const NEGATIVE_INFINITY: u16 = 0xF000;
-/// Most digits before the decimal point, and display scale, that Postgres keeps.
-const WEIGHT_MAX: i16 = 0x7fff;
+/// Largest display scale (NUMERIC_DSCALE_MAX).
 const SCALE_MAX: u16 = 0x3fff;
 
 /// Precision and scale of a type modifier (numeric_typmod_precision, numeric_typmod_scale); `None` when there is none.
@@ -313,7 +312,7 @@ fn put_decimal(
     // The weight of the first base-10000 digit, and how many zeros fill it up from the left.
     let weight = (point - 1).div_euclid(4);
     let lead = (weight + 1) * 4 - point;
-    let weight = i16::try_from(weight).ok().filter(|w| *w < WEIGHT_MAX).ok_or(RANGE)?;
+    let weight = i16::try_from(weight).map_err(|_| RANGE)?;
     let padded: Vec<u8> = std::iter::repeat_n(b'0', lead as usize).chain(significant.iter().copied()).collect();
     let group = |g: &[u8]| (0..4).fold(0u16, |sum, i| sum * 10 + u16::from(g.get(i).map_or(0, |d| d - b'0')));
     let groups: Vec<u16> = padded.chunks(4).map(group).collect();

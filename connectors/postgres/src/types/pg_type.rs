@@ -85,7 +85,7 @@ pub enum PgKind {
     /// `char(n)`: with its padding.
     Bpchar,
     Name,
-    /// `"char"`: one byte; 0 is the empty text, bytes over 127 are `\ooo` as Postgres 16 and later print them.
+    /// `"char"`: one byte; 0 is the empty text, bytes over 127 are `\ooo`.
     InternalChar,
     Citext,
     Xml,
@@ -234,6 +234,11 @@ impl PgType {
             None => CopyIn::Binary,
             Some(staging) => CopyIn::ViaText { staging },
         }
+    }
+
+    /// Whether it is `int2vector` or `oidvector`: an array of one dimension that starts at 0.
+    pub(super) fn is_vector(&self) -> bool {
+        matches!(self.oid, 22 | 30)
     }
 
     /// The type number inside an array or composite on the wire.

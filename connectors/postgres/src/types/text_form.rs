@@ -245,7 +245,7 @@ pub(super) fn number(text: &str) -> Option<i64> {
     if fits { text.parse().ok() } else { None }
 }
 
-/// One byte: 0 is the empty text, over 127 is `\ooo` (charout of Postgres 16 and later).
+/// One byte: 0 is the empty text, over 127 is `\ooo` (charout).
 pub(super) fn internal_char(value: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     match exact::<1>(value)?[0] {
         0 => {}

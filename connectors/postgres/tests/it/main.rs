@@ -1,1 +1,6 @@
 //! Integration tests against real Postgres servers.
+
+#![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
+
+#[cfg(test)]
+mod types;

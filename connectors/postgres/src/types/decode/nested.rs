@@ -136,8 +136,10 @@ impl StructColumn {
         Ok(Arc::new(array))
     }
 
+    /// Counts the attributes, which a NULL composite takes no bytes for on the wire.
     pub(super) fn expanded_bytes(&self) -> usize {
-        self.children.iter().map(|(_, child)| child.expanded_bytes()).sum()
+        let slots = self.validity.rows * self.children.len() * size_of::<i64>();
+        self.children.iter().map(|(_, child)| child.expanded_bytes()).sum::<usize>() + slots
     }
 }
 
@@ -290,8 +292,8 @@ impl ListColumn {
         for level in &mut self.levels {
             let size = reader.count("dimension size")?;
             reader.i32()?;
-            // Each element takes at least the four bytes of its length, which bounds the loops by the size of the value.
-            let product = total.checked_mul(size).filter(|t| size > 0 && *t <= value.len() / 4);
+            // Only an empty vector has a dimension of size 0. Each element takes at least the four bytes of its length, which bounds the loops by the size of the value.
+            let product = total.checked_mul(size).filter(|t| (size > 0 || dimensions == 1) && *t <= value.len() / 4);
             for _ in 0..total {
                 level.push_length(size)?;
             }

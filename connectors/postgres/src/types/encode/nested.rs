@@ -125,6 +125,7 @@ pub(super) struct ListWriter {
     element: Writer,
     /// Outermost first.
     levels: Vec<ListArray>,
+    vector: bool,
 }
 
 impl ListWriter {
@@ -139,7 +140,13 @@ impl ListWriter {
             levels.push(inner);
         }
         let values = levels.last().map(|l| Arc::clone(l.values())).ok_or(Fault::TooLarge)?;
-        Ok(Self { element_oid: element.wire_oid(), element: prepare::writer(element, &values)?, levels })
+        Ok(Self { element_oid: element.wire_oid(), element: prepare::writer(element, &values)?, levels, vector: false })
+    }
+
+    /// As `int2vector` and `oidvector` want it: one dimension from 0.
+    pub(super) fn vector(mut self) -> Self {
+        self.vector = true;
+        self
     }
 
     pub(super) fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<(), Fault> {
@@ -165,6 +172,9 @@ impl ListWriter {
                 break;
             }
         }
+        if self.vector && sizes.is_empty() {
+            return Err(Fault::Write("Postgres does not take an empty int2vector or oidvector in binary form"));
+        }
         let elements = if sizes.is_empty() { 0..0 } else { start..end };
         let has_null = elements.clone().any(|i| self.element.is_null(i));
         out.extend_from_slice(&(sizes.len() as u32).to_be_bytes());
@@ -172,7 +182,7 @@ impl ListWriter {
         out.extend_from_slice(&self.element_oid.to_be_bytes());
         for size in sizes {
             out.extend_from_slice(&size.to_be_bytes());
-            out.extend_from_slice(&1i32.to_be_bytes());
+            out.extend_from_slice(&i32::from(!self.vector).to_be_bytes());
         }
         elements.into_iter().try_for_each(|item| self.element.write(item, out))
     }

@@ -1,5 +1,7 @@
 //! Brings an Arrow array into the layout that a Postgres type is written from, if that loses nothing.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
@@ -69,7 +71,8 @@ fn values(pg_type: &PgType, array: &ArrayRef) -> Result<Values, Fault> {
             Values::Multirange(Box::new(MultirangeWriter::new(subtype, lists(array)?.as_list())?))
         }
         PgKind::Array { element, dimensions } => {
-            Values::List(Box::new(ListWriter::new(element, *dimensions, lists(array)?.as_list())?))
+            let writer = ListWriter::new(element, *dimensions, lists(array)?.as_list())?;
+            Values::List(Box::new(if pg_type.is_vector() { writer.vector() } else { writer }))
         }
         PgKind::Text
         | PgKind::Varchar
@@ -142,7 +145,7 @@ fn lists(array: &ArrayRef) -> Result<ArrayRef, Fault> {
         DataType::LargeList(field)
         | DataType::FixedSizeList(field, _)
         | DataType::ListView(field)
-        | DataType::LargeListView(field) => cast(array, &DataType::List(std::sync::Arc::clone(field))),
+        | DataType::LargeListView(field) => cast(array, &DataType::List(Arc::clone(field))),
         _ => Err(MISMATCH),
     }
 }

@@ -1,0 +1,165 @@
+//! Sources that are away, slow or cut off.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use headwater_common::config::Options;
+use headwater_common::{ErrorKind, Limits};
+use headwater_tests::{TestDatabase, engine, rows, session, table};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+const BIG: &str =
+    "CREATE TABLE big AS SELECT i AS id, repeat('x', 100) AS pad FROM generate_series(1, 200000) i; ANALYZE big;";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_query_is_stopped_at_the_source() {
+    let database = TestDatabase::create("TEST_PG15_URL", BIG).await;
+    let session = session(&database).await;
+    let sql = "SELECT a.id FROM pg.public.big a JOIN pg.public.big b ON a.pad = b.pad";
+    let mut stream = session.query(sql).await.unwrap().into_stream();
+    let waited = tokio::time::timeout(Duration::from_millis(300), stream.next()).await;
+    drop((waited, stream));
+    let mut active = Vec::new();
+    for _ in 0..40 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let sql = "SELECT pid FROM pg_stat_activity WHERE application_name = 'headwater' AND datname = current_database() \
+            AND (state <> 'idle')";
+        active = database.texts(sql).await;
+        if active.is_empty() {
+            break;
+        }
+    }
+    assert!(active.is_empty(), "still active: {active:?}");
+    assert_eq!(table(&session, "SELECT count(*) FROM pg.public.big").await, ["200000"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_early_limit_leaves_the_connections_usable() {
+    let database = TestDatabase::create("TEST_PG15_URL", BIG).await;
+    let session = session(&database).await;
+    for _ in 0..30 {
+        let sql = "SELECT id FROM pg.public.big WHERE abs(id) > 5 LIMIT 3";
+        assert_eq!(rows(&session, sql).await.iter().map(|b| b.num_rows()).sum::<usize>(), 3);
+    }
+    assert_eq!(table(&session, "SELECT count(*), max(id) FROM pg.public.big WHERE abs(id) > 0").await, ["200000|200000"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_queries_share_a_small_pool_without_blocking_each_other() {
+    let database = TestDatabase::create("TEST_PG15_URL", BIG).await;
+    let engine = engine(Limits::default()).await;
+    let options = Options::new().with("url", database.url()).with("sslmode", "disable").with("pool_size", "2");
+    engine.create_source("pg", "postgres", &options).await.unwrap();
+    let session = engine.session("test").unwrap();
+    let sql = "SELECT count(a.pad) FROM pg.public.big a JOIN pg.public.big b ON a.id = b.id WHERE abs(a.id) <= 1000";
+    let queries = (0..8).map(|_| table(&session, sql));
+    let all = tokio::time::timeout(Duration::from_secs(120), futures::future::join_all(queries)).await.unwrap();
+    assert!(all.iter().all(|found| found == &["1000"]), "{all:?}");
+}
+
+/// A proxy that cuts each connection after it has passed on `limit` bytes from the server.
+async fn cutting_proxy(target: String, limit: u64) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let Ok(server) = TcpStream::connect(&target).await else { continue };
+            tokio::spawn(async move {
+                let (mut from_client, mut to_client) = client.into_split();
+                let (from_server, mut to_server) = server.into_split();
+                let up = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+                let mut limited = from_server.take(limit);
+                let _ = tokio::io::copy(&mut limited, &mut to_client).await;
+                let _ = to_client.shutdown().await;
+                up.abort();
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_connection_is_an_error_and_never_a_short_result() {
+    let database = TestDatabase::create("TEST_PG15_URL", BIG).await;
+    let url = database.url();
+    let target = url.rsplit_once('@').unwrap().1.split_once('/').unwrap().0.to_owned();
+    let (mut errors, mut complete) = (0, 0);
+    for limit in (0..24).map(|i| 20_000 + i * 37_531).chain([100_000_000]) {
+        let port = cutting_proxy(target.clone(), limit).await;
+        let engine = engine(Limits::default()).await;
+        let options =
+            Options::new().with("url", url.replace(&target, &format!("127.0.0.1:{port}"))).with("sslmode", "disable");
+        if engine.create_source("pg", "postgres", &options).await.is_err() {
+            errors += 1;
+            continue;
+        }
+        let session = engine.session("test").unwrap();
+        let sql = "SELECT id, pad FROM pg.public.big";
+        match session.query(sql).await {
+            Err(_) => errors += 1,
+            Ok(result) => match result.collect().await {
+                Err(error) => {
+                    assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::SourceFailed), "{error}");
+                    errors += 1;
+                }
+                Ok(batches) => {
+                    assert_eq!(batches.iter().map(|b| b.num_rows()).sum::<usize>(), 200_000, "cut after {limit} bytes");
+                    complete += 1;
+                }
+            },
+        }
+    }
+    assert!(errors >= 20 && complete >= 1, "{errors} errors, {complete} complete");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreachable_source_is_named_with_its_remedy_and_without_its_password() {
+    let engine = engine(Limits::default()).await;
+    let options = Options::new().with("url", "postgres://ann:hunter2@127.0.0.1:1/shop");
+    let error = engine.create_source("shop", "postgres", &options).await.unwrap_err();
+    let text = format!("{error} {error:?}");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{text}");
+    assert!(text.contains("shop") && !text.contains("hunter2"), "{text}");
+    let server = headwater_tests::server("TEST_PG15_URL").replace(":secret@", ":hunter2@");
+    let options = Options::new().with("url", server).with("sslmode", "disable");
+    let error = engine.create_source("shop", "postgres", &options).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+    assert!(!format!("{error:?}").contains("hunter2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_limit_ends_the_query_and_names_its_setting() {
+    let database = TestDatabase::create("TEST_PG15_URL", BIG).await;
+    let session = session(&database).await;
+    session.query("SET limits.source_rows = 1000").await.unwrap();
+    let error = session.query("SELECT id FROM pg.public.big").await.unwrap().collect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    assert!(error.to_string().contains("limits.source_rows"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_modes_verify_what_they_say() {
+    let url = headwater_tests::server("TEST_PG15_URL");
+    let pem = |name: &str| headwater_tests::server(name);
+    let base = |mode: &str| Options::new().with("url", url.replace(":secret@", "@")).with("sslmode", mode);
+    let with_client =
+        |o: Options| o.with("ssl_certificate", pem("TEST_CLIENT_CERT")).with("ssl_key", pem("TEST_CLIENT_KEY"));
+    let with_ca = |o: Options| o.with("ssl_root_certificate", pem("TEST_CA"));
+    let engine = engine(Limits::default()).await;
+    let tries = [
+        (true, with_ca(with_client(base("verify-full")))),
+        (true, with_ca(with_client(base("verify-full"))).with("host", "localhost")),
+        (true, with_ca(with_client(base("verify-ca")))),
+        (true, with_client(base("require"))),
+        (false, with_client(base("verify-full"))),
+        (false, with_ca(base("verify-full"))),
+        (false, with_ca(with_client(base("verify-full"))).with("host", "127.0.0.2")),
+        (true, with_ca(with_client(base("verify-ca"))).with("host", "127.0.0.1")),
+        (false, base("maybe")),
+    ];
+    for (i, (good, options)) in tries.into_iter().enumerate() {
+        let made = engine.create_source(&format!("s{i}"), "postgres", &options).await;
+        assert_eq!(made.is_ok(), good, "try {i}: {made:?}");
+    }
+}

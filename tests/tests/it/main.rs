@@ -1,0 +1,12 @@
+//! Whole queries over real servers.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
+
+mod faults;
+mod filters;
+mod injections;
+mod reads;
+mod writes;
+
+/// The servers that every Postgres promise is kept on.
+const SERVERS: [&str; 2] = ["TEST_PG15_URL", "TEST_PG18_URL"];
