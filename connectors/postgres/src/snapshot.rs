@@ -56,16 +56,15 @@ impl Readers {
             let mut snapshot = self.snapshot.lock().await;
             match snapshot.as_deref() {
                 None => {
-                    let object = self.connections.get().await?;
-                    *snapshot = Some(self.begin_first(&object).await?);
-                    self.held.lock().busy += 1;
-                    return Ok(object);
+                    let lease = Lease::new(self.connections.get().await?);
+                    *snapshot = Some(self.begin_first(lease.object()?).await?);
+                    return self.begun(lease);
                 }
                 Some(id) => {
                     if let Some(object) = self.connections.try_get().await? {
-                        self.begin_on(&object, id).await?;
-                        self.held.lock().busy += 1;
-                        return Ok(object);
+                        let lease = Lease::new(object);
+                        self.begin_on(lease.object()?, id).await?;
+                        return self.begun(lease);
                     }
                 }
             }
@@ -76,6 +75,12 @@ impl Readers {
             }
             returned.await;
         }
+    }
+
+    fn begun(&self, mut lease: Lease) -> Result<Object> {
+        let object = lease.0.take().ok_or_else(|| Error::internal("a lease without its connection"))?;
+        self.held.lock().busy += 1;
+        Ok(object)
     }
 
     fn take_idle(&self) -> Option<Object> {
@@ -145,17 +150,39 @@ impl Readers {
 
 impl Drop for Readers {
     fn drop(&mut self) {
-        let idle = std::mem::take(&mut self.held.get_mut().idle);
-        let runtime = tokio::runtime::Handle::try_current();
-        for object in idle {
-            match &runtime {
-                Ok(runtime) => drop(runtime.spawn(async move {
-                    if object.batch_execute(queries::ROLLBACK).await.is_err() {
-                        drop(Object::take(object));
-                    }
-                })),
-                Err(_) => drop(Object::take(object)),
-            }
-        }
+        std::mem::take(&mut self.held.get_mut().idle).into_iter().for_each(roll_back);
     }
+}
+
+/// A connection that may be in a transaction: it goes back to the pool only after its transaction ended, also when the future
+/// that held it was dropped halfway.
+struct Lease(Option<Object>);
+
+impl Lease {
+    fn new(object: Object) -> Self {
+        Self(Some(object))
+    }
+
+    fn object(&self) -> Result<&Object> {
+        self.0.as_ref().ok_or_else(|| Error::internal("a lease without its connection"))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(roll_back);
+    }
+}
+
+/// Ends a connection's transaction in the background and gives it back to the pool.
+fn roll_back(object: Object) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        drop(Object::take(object));
+        return;
+    };
+    runtime.spawn(async move {
+        if object.batch_execute(queries::ROLLBACK).await.is_err() {
+            drop(Object::take(object));
+        }
+    });
 }

@@ -206,11 +206,15 @@ impl Source for PostgresSource {
     }
 
     async fn fingerprint(&self) -> Result<Option<u64>> {
-        if self.stale.load(Ordering::Acquire) {
+        if self.is_stale() {
             return Ok(None);
         }
         let client = self.connections.get().await?;
         fingerprint(&client, &self.name).await.map(Some)
+    }
+
+    fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Acquire)
     }
 
     async fn provider(self: Arc<Self>, table: Arc<TableMeta>) -> Result<Arc<dyn TableProvider>> {

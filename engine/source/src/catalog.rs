@@ -67,7 +67,7 @@ impl SourceCatalog {
     pub async fn ensure_fresh(&self) -> Result<Arc<Discovery>> {
         let mut checked = self.checked.lock().await;
         match *checked {
-            Some(at) if at.elapsed_ms() < TRUST_MS => return Ok(self.discovery()),
+            Some(at) if at.elapsed_ms() < TRUST_MS && !self.source.is_stale() => return Ok(self.discovery()),
             Some(_) => {
                 let known = self.discovery();
                 let now = self.source.fingerprint().await;

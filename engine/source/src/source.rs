@@ -36,6 +36,11 @@ pub trait Source: Debug + Send + Sync + 'static {
         Ok(None)
     }
 
+    /// Whether a reader has found that the last discovery no longer holds.
+    fn is_stale(&self) -> bool {
+        false
+    }
+
     /// The table as DataFusion sees it.
     async fn provider(self: Arc<Self>, table: Arc<TableMeta>) -> Result<Arc<dyn TableProvider>>;
 
