@@ -1,6 +1,13 @@
-.PHONY: test check
-check:
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+.PHONY: test check servers-up servers-down
+# The whole check, then every test against real servers, which are installed and started on the way.
 test: check
-	cargo test --workspace --locked --no-fail-fast
+	cargo xtask test
+
+check:
+	cargo xtask check
+
+servers-up:
+	cargo xtask servers up
+
+servers-down:
+	cargo xtask servers down

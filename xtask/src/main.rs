@@ -1,2 +1,35 @@
-//! Project tasks: `cargo xtask check | servers | layers | sizes | docs`.
-fn main() {}
+//! Project tasks: `cargo xtask check | test | servers | layers | sizes | docs`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task prints what it does")]
+
+mod docs;
+mod layers;
+mod run;
+mod servers;
+mod sizes;
+
+use std::process::ExitCode;
+
+const USAGE: &str =
+    "usage: cargo xtask check | test [filter ...] | servers up|down|env [service ...] | layers | sizes | docs [--write]";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["check"] => run::check(),
+        ["test", filters @ ..] => run::test(filters),
+        ["servers", action @ ("up" | "down" | "env"), services @ ..] => servers::act(action, services),
+        ["layers"] => layers::check(),
+        ["sizes"] => sizes::check(),
+        ["docs"] => docs::check(false),
+        ["docs", "--write"] => docs::check(true),
+        _ => Err(USAGE.to_owned()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

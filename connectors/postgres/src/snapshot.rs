@@ -111,7 +111,12 @@ impl Readers {
         object.batch_execute(queries::BEGIN_READ).await.map_err(failed)?;
         if !id.is_empty() {
             let set = Writer::new(&Postgres, Mode::Inline).statement(&Statement::SetSnapshot(id.to_owned()))?.finish();
-            object.batch_execute(&set.text).await.map_err(failed)?;
+            object.batch_execute(&set.text).await.map_err(|e| {
+                let error = classify(&self.source, e);
+                // The snapshot lives only as long as the connection that shared it.
+                let message = format!("the connection that held the query's snapshot was lost ({})", error.message());
+                Error::unavailable(&self.source, message)
+            })?;
         }
         object.batch_execute(queries::SAVEPOINT).await.map_err(failed)
     }

