@@ -11,7 +11,7 @@ use datafusion::common::config::Dialect;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 use headwater_common::config::Config;
 use headwater_common::{Error, Result};
@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 
 use crate::catalog::{Catalogs, OWN_CATALOG, WithSystem};
 use crate::engine::{Engine, Shared, Sources};
+use crate::guard::capped;
 use crate::memory::{default_memory_bytes, spill_error};
 
 /// How long a source may take to show its tables while the engine starts; a slower one is looked at when it is used.
@@ -136,12 +137,18 @@ fn state(config: &Config, sources: &Arc<Sources>, runtime: &Arc<RuntimeEnv>) -> 
     options.sql_parser.dialect = Dialect::Generic;
     options.sql_parser.map_string_types_to_utf8view = false;
     options.execution.skip_physical_aggregate_schema_check = false;
-    SessionStateBuilder::new()
+    let mut state = SessionStateBuilder::new()
         .with_config(session)
         .with_runtime_env(Arc::clone(runtime))
         .with_catalog_list(Arc::clone(&sources.list) as Arc<dyn CatalogProviderList>)
         .with_default_features()
         .with_optimizer_rule(Arc::new(PushDownCount))
         .with_physical_optimizer_rule(Arc::new(PushDownTopN::new(Arc::clone(&sources.registry))))
-        .build()
+        .build();
+    let builtin: Vec<_> = state.scalar_functions().values().map(Arc::clone).collect();
+    for function in capped::functions(builtin.iter(), config.limits.value_bytes) {
+        // Replacing a function of the same name does not fail.
+        let _ = state.register_udf(Arc::new(function));
+    }
+    state
 }

@@ -22,6 +22,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::change::{self, Change};
 use crate::error::classify;
+use crate::guard::planning;
 use crate::memory::QueryShare;
 use crate::prepared::{Prepared, Work, count_schema};
 use crate::session::Session;
@@ -94,7 +95,7 @@ impl Session {
         }
         let id = uuid::Uuid::new_v4().to_string();
         match &prepared.inner.work {
-            Work::Plan(plan) => self.run_plan(id, plan, parameters).await,
+            Work::Plan(plan) => self.run_plan(id, plan, prepared.inner.tokens, parameters).await,
             Work::Source(statement) => {
                 let count = self.run_source_statement(statement).await?;
                 counted(id, count)
@@ -109,7 +110,13 @@ impl Session {
         }
     }
 
-    async fn run_plan(&self, id: String, plan: &LogicalPlan, parameters: Vec<ScalarValue>) -> Result<QueryResult> {
+    async fn run_plan(
+        &self,
+        id: String,
+        plan: &LogicalPlan,
+        tokens: usize,
+        parameters: Vec<ScalarValue>,
+    ) -> Result<QueryResult> {
         let shared = &self.engine.shared;
         let permit = Arc::clone(&shared.running).acquire_owned().await;
         let permit = permit.map_err(|_| Error::cancelled("the engine is shutting down"))?;
@@ -121,9 +128,10 @@ impl Session {
         let query = Arc::new(QueryContext::new(id.clone(), Arc::clone(&limits)));
         state.config_mut().set_extension(Arc::clone(&query));
         let update = matches!(plan, LogicalPlan::Dml(_));
-        let physical = plan_physical(&state, plan.clone(), parameters).await?;
-        let Some(physical) = physical else { return counted(id, 0) };
         let context = task_context(&state, &id, &shared.runtime, &limits);
+        let plan = plan.clone();
+        let step = async move { plan_physical(&state, plan, parameters).await };
+        let Some(physical) = planning::run(tokens, &limits, step).await? else { return counted(id, 0) };
         let inner = execute_stream(physical, Arc::new(context)).map_err(classify)?;
         let schema = inner.schema();
         let stream = Box::pin(BoundedStream::new(inner, limits, query, permit));

@@ -14,6 +14,7 @@ mod change;
 mod engine;
 pub mod error;
 mod execute;
+mod guard;
 mod memory;
 mod placeholders;
 mod prepared;

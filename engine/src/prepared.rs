@@ -22,6 +22,8 @@ pub(crate) struct PreparedInner {
     pub(crate) work: Work,
     pub(crate) schema: SchemaRef,
     pub(crate) parameters: SchemaRef,
+    /// Size of the statement, which decides how its plan is made.
+    pub(crate) tokens: usize,
 }
 
 /// What a statement does.
@@ -36,12 +38,12 @@ pub(crate) enum Work {
 }
 
 impl Prepared {
-    pub(crate) fn new(sql: &str, work: Work) -> Result<Self> {
+    pub(crate) fn new(sql: &str, work: Work, tokens: usize) -> Result<Self> {
         let (schema, parameters) = match &work {
             Work::Plan(plan) => (output_schema(plan), parameter_schema(plan)?),
             _ => (count_schema(), Arc::new(Schema::empty())),
         };
-        Ok(Self { inner: Arc::new(PreparedInner { sql: sql.to_owned(), work, schema, parameters }) })
+        Ok(Self { inner: Arc::new(PreparedInner { sql: sql.to_owned(), work, schema, parameters, tokens }) })
     }
 
     /// The statement's text as it was given.

@@ -12,6 +12,8 @@ use parking_lot::RwLock;
 use crate::catalog::OWN_CATALOG;
 use crate::engine::Engine;
 use crate::error::classify;
+use crate::guard::balance::balance;
+use crate::guard::{kinds, planning, shape};
 use crate::prepared::{Prepared, Work};
 use crate::source_statement::{self, SourceStatement};
 
@@ -127,28 +129,34 @@ impl Session {
             if !self.engine.config().engine.allow_source_ddl {
                 return Err(Error::denied("statements about sources are switched off by engine.allow_source_ddl"));
             }
-            return Prepared::new(sql, Work::Source(statement));
+            return Prepared::new(sql, Work::Source(statement), 0);
         }
         self.prepare_plan(sql, sql).await
     }
 
     async fn prepare_plan(&self, sql: &str, effective: &str) -> Result<Prepared> {
-        let state = self.inner.read().state.clone();
+        let (state, limits) = {
+            let inner = self.inner.read();
+            (inner.state.clone(), Arc::clone(&inner.limits))
+        };
+        let tokens = shape::check(effective, &limits)?;
         let text = crate::placeholders::number(effective)?;
-        let statement = {
+        let engine = self.engine.config().engine.clone();
+        let original = sql.to_owned();
+        let bind = async move {
             let dialect = state.config_options().sql_parser.dialect;
-            state.sql_to_statement(&text, &dialect).map_err(classify)?
+            let mut statement = state.sql_to_statement(&text, &dialect).map_err(classify)?;
+            balance(&mut statement);
+            let plan = state.statement_to_plan(statement).await.map_err(classify)?;
+            kinds::check(&plan, &engine)?;
+            let work = match plan {
+                LogicalPlan::Statement(PlanStatement::SetVariable(set)) => Work::Set(set.variable, Some(set.value)),
+                LogicalPlan::Statement(PlanStatement::ResetVariable(reset)) => Work::Set(reset.variable, None),
+                plan => Work::Plan(plan),
+            };
+            Prepared::new(&original, work, tokens)
         };
-        let plan = state.statement_to_plan(statement).await.map_err(classify)?;
-        let work = match plan {
-            LogicalPlan::Statement(PlanStatement::SetVariable(set)) => Work::Set(set.variable, Some(set.value)),
-            LogicalPlan::Statement(PlanStatement::ResetVariable(reset)) => Work::Set(reset.variable, None),
-            LogicalPlan::Dml(_) if !self.engine.config().engine.allow_writes => {
-                return Err(Error::denied("INSERT, UPDATE and DELETE are switched off by engine.allow_writes"));
-            }
-            plan => Work::Plan(plan),
-        };
-        Prepared::new(sql, work)
+        planning::run(tokens, &limits, bind).await
     }
 
     pub(crate) async fn run_source_statement(&self, statement: &SourceStatement) -> Result<u64> {

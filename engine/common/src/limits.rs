@@ -53,13 +53,14 @@ limits! {
     tokens = 400_000, true, "Most tokens in one statement.";
     nesting = 50, true, "Deepest nesting of parentheses, subqueries and function calls in a statement.";
     terms = 20_000, true, "Most operators chained in one expression without parentheses, such as a = 1 OR a = 2 OR ...";
+    operators = 300, true, "Most operators other than AND and OR chained without parentheses, such as 1 + 1 + ...";
     in_list = 100_000, true, "Most elements in one IN list.";
     unions = 200, true, "Most set operations (UNION, INTERSECT, EXCEPT) in one statement.";
     joins = 100, true, "Most tables in the FROM clauses of one statement.";
     plan_time_ms = 10_000, true, "Longest time to plan a statement, in milliseconds.";
     query_time_ms = 0, true, "Longest run time of a statement, in milliseconds; 0 is no limit.";
     result_rows = 0, true, "Most rows that a query may return; 0 is no limit.";
-    value_bytes = 16 << 20, true, "Largest text or binary value a function such as repeat or lpad may build, in bytes.";
+    value_bytes = 16 << 20, true, "Largest value that functions such as repeat, lpad and range may build, in bytes.";
     memory_bytes = 0, false, "Memory that all queries together may reserve, in bytes; 0 is half of the machine's memory.";
     query_memory_bytes = 0, true, "Memory that one query may reserve, in bytes; 0 is the whole of memory_bytes.";
     spill_bytes = 100 << 30, false, "Most bytes of temporary files that queries may spill to disk.";

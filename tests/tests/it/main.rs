@@ -1,5 +1,5 @@
 //! Whole queries over real servers.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
 
 mod faults;

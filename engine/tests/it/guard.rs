@@ -1,0 +1,101 @@
+//! Statements that would take the process down are answered or refused.
+
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::Int64Type;
+use headwater_common::{Error, ErrorKind, clock::Stopwatch};
+use headwater_engine::{Engine, Session};
+
+async fn session() -> Session {
+    Engine::builder().build().await.unwrap().session("ann").unwrap()
+}
+
+async fn number(session: &Session, sql: &str) -> Result<i64, Error> {
+    let batches = session.query(sql).await?.collect().await?;
+    Ok(batches[0].column(0).as_primitive::<Int64Type>().value(0))
+}
+
+#[tokio::test]
+async fn ten_thousand_terms_are_planned_and_right() {
+    let session = session().await;
+    for (operator, want) in [("OR", 1), ("AND", 0)] {
+        let chain: Vec<String> = (0..10_000).map(|i| format!("x = {i}")).collect();
+        let sql = format!("SELECT count(*) FROM (VALUES (9999), (-1)) t(x) WHERE {}", chain.join(&format!(" {operator} ")));
+        assert_eq!(number(&session, &sql).await.unwrap(), want, "{operator}");
+    }
+    let mixed: Vec<String> = (0..5_000).map(|i| format!("(x > {i} AND y <> {i})")).collect();
+    let sql = format!("SELECT count(*) FROM (VALUES (1, 0), (0, 0)) t(x, y) WHERE {}", mixed.join(" OR "));
+    match number(&session, &sql).await {
+        Ok(count) => assert_eq!(count, 0),
+        Err(error) => assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::LimitExceeded), "{error}"),
+    }
+}
+
+#[tokio::test]
+async fn statements_of_death_are_refused_at_once() {
+    let session = session().await;
+    let deadly = [
+        format!("SELECT {}1", "1 + ".repeat(10_000)),
+        format!("SELECT {}", "(".repeat(10_000)),
+        format!("SELECT {}1", "NOT ".repeat(10_000)),
+        format!("SELECT {}", "a.".repeat(50_000)),
+        vec!["SELECT 1"; 3_000].join(" UNION ALL "),
+        format!("SELECT {}1{}", "abs(".repeat(5_000), ")".repeat(5_000)),
+        format!("SELECT * FROM {}(SELECT 1){}", "(SELECT * FROM ".repeat(200), ")".repeat(200)),
+    ];
+    for sql in deadly {
+        let watch = Stopwatch::start();
+        let error = number(&session, &sql).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::LimitExceeded | ErrorKind::InvalidInput), "{error}");
+        assert!(watch.elapsed_ms() < 5_000, "{} took {} ms", &sql[..40], watch.elapsed_ms());
+    }
+}
+
+#[tokio::test]
+async fn only_queries_settings_and_changes_of_rows_are_statements() {
+    let session = session().await;
+    for sql in [
+        "COPY (SELECT 1) TO '/tmp/x.csv'",
+        "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
+        "CREATE TABLE t AS SELECT 1",
+        "CREATE VIEW v AS SELECT 1",
+        "DROP TABLE t",
+        "CREATE FUNCTION f(int) RETURNS int RETURN $1",
+        "BEGIN",
+        "COMMIT",
+        "PREPARE p AS SELECT 1",
+        "EXPLAIN COPY (SELECT 1) TO '/tmp/x.csv'",
+        "SELECT 1; SELECT 2",
+        "SELECT * FROM '/etc/passwd'",
+        "SET datafusion.runtime.memory_limit = '900G'",
+        "SET datafusion.sql_parser.recursion_limit = 100000",
+    ] {
+        let error = match session.query(sql).await {
+            Ok(result) => result.collect().await.expect_err(sql),
+            Err(error) => error,
+        };
+        assert_ne!(error.kind(), ErrorKind::Internal, "{sql}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn functions_do_not_build_values_over_the_limit() {
+    let session = session().await;
+    for sql in [
+        "SELECT repeat('a', 500000000)",
+        "SELECT length(lpad('a', 2147483647))",
+        "SELECT length(rpad('a', 2000000000, 'xy'))",
+        "SELECT array_length(range(1000000000000))",
+        "SELECT array_length(generate_series(1, 1000000000000))",
+        "SELECT array_length(array_repeat('x', 2000000000))",
+        "SELECT max(length(repeat('0123456789', CAST(value AS int) * 100000))) FROM generate_series(1, 100) t(value)",
+    ] {
+        let error = match session.query(sql).await {
+            Ok(result) => result.collect().await.expect_err(sql),
+            Err(error) => error,
+        };
+        assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{sql}: {error}");
+        assert!(error.to_string().contains("limits.value_bytes"), "{error}");
+    }
+    assert_eq!(number(&session, "SELECT CAST(length(repeat('ab', 1000)) AS bigint)").await.unwrap(), 2_000);
+    assert_eq!(number(&session, "SELECT CAST(array_length(range(10)) AS bigint)").await.unwrap(), 10);
+}
