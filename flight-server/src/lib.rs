@@ -1,1 +1,20 @@
-//! headwater-flight-server
+//! Arrow Flight SQL over the engine: wiring and wire protocol only, no query logic.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`wire`] | the one place that names every connector |
+//! | [`server`] | listens, TLS, graceful end |
+//! | `service` | the commands of Flight SQL |
+//! | `session`, `auth` | whose session a call belongs to |
+//! | `encode` | record batches as Flight messages of bounded size |
+//! | `status` | the one place that makes text and codes for clients |
+
+mod auth;
+mod encode;
+pub mod server;
+mod service;
+mod session;
+mod status;
+pub mod wire;
+
+pub use server::{Server, serve};

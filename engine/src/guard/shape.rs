@@ -34,6 +34,10 @@ pub(crate) fn check(sql: &str, limits: &Limits) -> Result<usize> {
     Limits::check("tokens of the statement", tokens.len() as u64, limits.tokens, "tokens")?;
     let mut shape = Shape { levels: vec![Level::default()], ..Shape::default() };
     let mut before = "";
+    let ends = tokens.iter().position(|t| *t == Token::SemiColon).unwrap_or(tokens.len());
+    if tokens.iter().skip(ends).any(|t| *t != Token::SemiColon) {
+        return Err(Error::invalid("only one statement at a time; send the statements one by one"));
+    }
     for token in &tokens {
         shape.take(token, before, limits)?;
         before = match token {

@@ -1,0 +1,14 @@
+//! The one place that names every connector.
+
+use std::sync::Arc;
+
+use headwater_common::Result;
+use headwater_common::config::Config;
+use headwater_engine::Engine;
+use headwater_postgres::PostgresConnector;
+
+/// An engine with every connector.
+pub async fn engine(config: Config) -> Result<Engine> {
+    let builder = Engine::builder().config(config);
+    builder.connector(Arc::new(PostgresConnector)).build().await
+}
