@@ -1,4 +1,4 @@
-.PHONY: test check servers-up servers-down
+.PHONY: test check demo servers-up servers-down
 # The whole check, then every test against real servers, which are installed and started on the way.
 test: check
 	cargo xtask test
@@ -11,3 +11,6 @@ servers-up:
 
 servers-down:
 	cargo xtask servers down
+
+demo:
+	cargo run -p headwater-cli -- demo

@@ -61,7 +61,7 @@ impl EngineBuilder {
             connectors,
             catalogs: RwLock::default(),
             list: Arc::new(Catalogs::default()),
-            context: ConnectContext { limits: Arc::clone(&limits) },
+            context: ConnectContext { limits: Arc::clone(&limits), runtime_roots: Some(config.engine.file_roots.clone()) },
         });
         let own = MemoryCatalogProvider::new();
         own.register_schema("public", Arc::new(MemorySchemaProvider::new())).map_err(crate::error::classify)?;
@@ -80,13 +80,13 @@ impl EngineBuilder {
 impl Engine {
     async fn connect_configured(&self) -> Result<()> {
         let sources = &self.shared.sources;
+        let trusted = ConnectContext { runtime_roots: None, ..sources.context.clone() };
         let mut looks = Vec::new();
         for source in &self.shared.config.sources {
-            let made = sources.add(&source.name, &source.kind, &source.options, &sources.context).await;
+            let made = sources.add(&source.name, &source.kind, &source.options, &trusted).await;
             let catalog = made.map_err(|e| {
                 Error::new(e.kind(), e.origin().clone(), format!("sources.{}: {}", source.name, e.message()))
             })?;
-            self.register_stores(&catalog);
             looks.push(async move {
                 let name = catalog.source().name().to_owned();
                 match tokio::time::timeout(DISCOVERY_AT_START, catalog.refresh()).await {

@@ -129,7 +129,6 @@ impl Engine {
     pub async fn create_source(&self, name: &str, kind: &str, options: &Options) -> Result<()> {
         let sources = &self.shared.sources;
         let catalog = sources.add(name, kind, options, &sources.context).await?;
-        self.register_stores(&catalog);
         if let Err(e) = catalog.refresh().await {
             self.drop_source(name).await?;
             return Err(e);
@@ -157,6 +156,4 @@ impl Engine {
             source.close().await;
         }
     }
-
-    pub(crate) fn register_stores(&self, _catalog: &SourceCatalog) {}
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use headwater_common::Result;
 use headwater_common::config::Config;
 use headwater_engine::Engine;
+use headwater_files::FilesConnector;
 use headwater_postgres::PostgresConnector;
 
 /// An engine with every connector.
 pub async fn engine(config: Config) -> Result<Engine> {
     let builder = Engine::builder().config(config);
-    builder.connector(Arc::new(PostgresConnector)).build().await
+    builder.connector(Arc::new(PostgresConnector)).connector(Arc::new(FilesConnector)).build().await
 }

@@ -1,6 +1,7 @@
 //! How a kind of source comes into being.
 
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,6 +15,9 @@ use crate::source::Source;
 pub struct ConnectContext {
     /// The engine's limits.
     pub limits: Arc<Limits>,
+    /// Folders below which a source made by a statement may read files; `None` for a source of the configuration file, which
+    /// may name any folder.
+    pub runtime_roots: Option<Vec<PathBuf>>,
 }
 
 /// A kind of source, such as `postgres`.

@@ -72,6 +72,10 @@ impl Config {
             "engine.allow_writes" => self.engine.allow_writes = flag(key, value)?,
             "engine.target_partitions" => self.engine.target_partitions = number(key, value)?,
             "engine.batch_rows" => self.engine.batch_rows = number(key, value)?.clamp(1, 1 << 20),
+            "engine.file_roots" => {
+                self.engine.file_roots =
+                    value.split(',').map(str::trim).filter(|p| !p.is_empty()).map(Into::into).collect();
+            }
             _ => {
                 if let Some(user) = key.strip_prefix("server.auth.users.") {
                     self.server.users.push((user.to_owned(), Secret::new(value)));

@@ -66,6 +66,8 @@ pub struct EngineConfig {
     pub target_partitions: u64,
     /// Rows per record batch.
     pub batch_rows: u64,
+    /// Folders below which sources made by `CREATE SOURCE ... TYPE files` may read.
+    pub file_roots: Vec<PathBuf>,
 }
 
 /// `[sources.NAME]`.
@@ -97,7 +99,14 @@ impl Default for ServerConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { spill_dir: None, allow_source_ddl: true, allow_writes: true, target_partitions: 0, batch_rows: 8_192 }
+        Self {
+            spill_dir: None,
+            allow_source_ddl: true,
+            allow_writes: true,
+            target_partitions: 0,
+            batch_rows: 8_192,
+            file_roots: Vec::new(),
+        }
     }
 }
 

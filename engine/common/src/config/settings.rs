@@ -34,4 +34,5 @@ settings! {
     "engine.allow_writes" = "true", "Whether sessions may run INSERT, UPDATE and DELETE on sources.";
     "engine.target_partitions" = "0", "Partitions that a query is split into; 0 is the number of processors.";
     "engine.batch_rows" = "8192", "Rows per record batch.";
+    "engine.file_roots" = "", "Folders below which CREATE SOURCE ... TYPE files may read; none when unset.";
 }

@@ -1,0 +1,102 @@
+//! What each format writes, to the byte.
+
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{ArrayRef, BinaryArray, Decimal128Array, Int32Array, ListArray, StringArray};
+use arrow::datatypes::Int32Type;
+
+use super::*;
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn batch() -> RecordBatch {
+    let price = Decimal128Array::from(vec![Some(1250), None, Some(-5)]).with_precision_and_scale(10, 2).unwrap();
+    let list = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None]), None, Some(vec![])]);
+    RecordBatch::try_from_iter_with_nullable([
+        ("id", Arc::new(Int32Array::from(vec![1, 2, 3])) as ArrayRef, false),
+        ("name", Arc::new(StringArray::from(vec![Some("日本, \"x\""), Some(""), None])), true),
+        ("price", Arc::new(price), true),
+        ("raw", Arc::new(BinaryArray::from_opt_vec(vec![Some(b"\x00\xff"), None, Some(b"")])), true),
+        ("list", Arc::new(list), true),
+    ])
+    .unwrap()
+}
+
+fn written(format: Format, batch: &RecordBatch, max_rows: u64) -> Vec<u8> {
+    let buffer = Buffer::default();
+    let style = Style { format, null: None, max_rows };
+    let mut sink = sink(&style, batch.schema_ref(), Box::new(buffer.clone())).unwrap();
+    sink.write(batch).unwrap();
+    sink.finish().unwrap();
+    let bytes = buffer.0.lock().unwrap();
+    bytes.clone()
+}
+
+fn text(format: Format) -> String {
+    String::from_utf8(written(format, &batch(), 0)).unwrap()
+}
+
+#[test]
+fn csv_tells_null_from_an_empty_text() {
+    let expected = "id,name,price,raw,list\n1,\"日本, \"\"x\"\"\",12.50,00ff,\"[1,null]\"\n2,\"\",,,\n3,,-0.05,\"\",[]\n";
+    assert_eq!(text(Format::Csv), expected);
+}
+
+#[test]
+fn a_table_is_aligned_by_the_width_on_screen() {
+    let expected = "\
++----+-----------+-------+------+----------+
+| id | name      | price | raw  | list     |
++----+-----------+-------+------+----------+
+|  1 | 日本, \"x\" | 12.50 | 00ff | [1,null] |
+|  2 |           |  NULL | NULL | NULL     |
+|  3 | NULL      | -0.05 |      | []       |
++----+-----------+-------+------+----------+
+(3 rows)
+";
+    assert_eq!(text(Format::Table), expected);
+}
+
+#[test]
+fn rows_that_are_not_shown_are_counted() {
+    let text = String::from_utf8(written(Format::Table, &batch(), 2)).unwrap();
+    assert!(text.ends_with("(3 rows; 1 not shown, see --max-rows)\n"), "{text}");
+}
+
+#[test]
+fn tsv_and_json_keep_null() {
+    assert!(text(Format::Tsv).contains("\n3\t\\N\t-0.05\t\t[]\n"));
+    let value: serde_json::Value = serde_json::from_str(&text(Format::Json)).unwrap();
+    assert_eq!((value[1]["price"].is_null(), value[0]["list"][0].as_i64()), (true, Some(1)));
+    assert_eq!(text(Format::Ndjson).lines().count(), 3);
+}
+
+#[test]
+fn a_value_cannot_steer_the_terminal() {
+    let column = Arc::new(StringArray::from(vec!["a\u{1b}[2J\nb"])) as ArrayRef;
+    let batch = RecordBatch::try_from_iter([("x", column)]).unwrap();
+    let text = String::from_utf8(written(Format::Table, &batch, 0)).unwrap();
+    assert!(text.contains("a\\u{1b}[2J\\nb"), "{text}");
+}
+
+#[test]
+fn arrow_and_parquet_read_back() {
+    let batch = batch();
+    let ipc = written(Format::Arrow, &batch, 0);
+    let mut reader = arrow::ipc::reader::StreamReader::try_new(ipc.as_slice(), None).unwrap();
+    assert_eq!(reader.next().unwrap().unwrap(), batch);
+    let parquet = written(Format::Parquet, &batch, 0);
+    assert_eq!((&parquet[..4], &parquet[parquet.len() - 4..]), (&b"PAR1"[..], &b"PAR1"[..]));
+}
