@@ -155,13 +155,14 @@ fn timestamp(micros: i128) -> String {
     format!("{text} {}{suffix}", time(rest))
 }
 
+/// Every field carries its sign: with `intervalstyle = sql_standard` a leading minus would else count for all of them.
 fn day_time(v: IntervalDayTime) -> String {
-    format!("{} days {} microseconds", v.days, i64::from(v.milliseconds) * 1_000)
+    format!("{:+} days {:+} microseconds", v.days, i64::from(v.milliseconds) * 1_000)
 }
 
 fn month_day_nano(v: IntervalMonthDayNano) -> Result<String> {
     let micros = whole_micros(v.nanoseconds)?;
-    Ok(format!("{} mons {} days {micros} microseconds", v.months, v.days))
+    Ok(format!("{:+} mons {:+} days {micros:+} microseconds", v.months, v.days))
 }
 
 #[cfg(test)]
@@ -191,6 +192,13 @@ mod tests {
         assert_eq!(text(utc), ("1969-12-31 23:59:59.999999+00".into(), "timestamptz"));
         assert!(literal(&ScalarValue::TimestampNanosecond(Some(1), None)).is_err());
         assert_eq!(text(ScalarValue::Time64Microsecond(Some(86_399_999_999))).0, "23:59:59.999999");
+    }
+
+    #[test]
+    fn every_field_of_an_interval_has_its_own_sign() {
+        let mixed = IntervalMonthDayNano { months: -1, days: 5, nanoseconds: 3_000 };
+        let value = ScalarValue::IntervalMonthDayNano(Some(mixed));
+        assert_eq!(text(value).0, "-1 mons +5 days +3 microseconds");
     }
 
     #[test]

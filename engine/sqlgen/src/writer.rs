@@ -30,6 +30,9 @@ pub struct Sql {
 /// Nesting that no allowed filter reaches; more is refused, so that writing never overflows the stack.
 const DEPTH_MAX: usize = 200;
 
+/// The protocol counts parameters in 16 bits.
+const PARAMETERS_MAX: usize = 65_535;
+
 /// Writes text for a dialect.
 #[derive(Debug)]
 pub struct Writer<'a> {
@@ -321,6 +324,10 @@ impl<'a> Writer<'a> {
     }
 
     fn like(&mut self, expr: &Expr, pattern: &str, escape: char, negated: bool) -> Result<()> {
+        let open_escapes = pattern.chars().rev().take_while(|c| *c == escape).count();
+        if open_escapes % 2 == 1 {
+            return Err(Error::unsupported("a LIKE pattern that ends with its escape character stays here"));
+        }
         self.push("(");
         self.write(expr)?;
         self.push(if negated { " NOT LIKE " } else { " LIKE " });
@@ -341,6 +348,9 @@ impl<'a> Writer<'a> {
             (Mode::Inline, None) => self.push("NULL"),
             (Mode::Inline, Some(text)) => self.dialect.text(&text, &mut self.out)?,
             (Mode::Bind, text) => {
+                if self.parameters.len() >= PARAMETERS_MAX {
+                    return Err(Error::unsupported(format!("a statement with more than {PARAMETERS_MAX} values")));
+                }
                 self.parameters.push(text);
                 self.dialect.placeholder(self.parameters.len(), &mut self.out);
                 if type_name != "text" {

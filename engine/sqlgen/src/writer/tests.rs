@@ -55,3 +55,18 @@ fn ten_thousand_terms_fit_and_deep_nesting_is_refused() {
     let deep = (0..500).fold(id_is(1), |e, _| Expr::Not(Box::new(e)));
     assert!(Writer::new(&Postgres, Mode::Inline).expr(&deep).is_err());
 }
+
+#[test]
+fn what_the_server_would_refuse_is_refused_here() {
+    let like = |pattern: &str| Expr::Like {
+        expr: Box::new(Expr::column("a")),
+        pattern: pattern.to_owned(),
+        escape: '\\',
+        negated: false,
+    };
+    let written = |e: &Expr, mode| Writer::new(&Postgres, mode).expr(e).map(|w| w.finish());
+    assert!(written(&like(r"a\\"), Mode::Inline).is_ok());
+    assert!(written(&like(r"a\"), Mode::Inline).is_err());
+    let many = Expr::Any((0..70_000).map(id_is).collect());
+    assert!(written(&many, Mode::Bind).is_err());
+}
