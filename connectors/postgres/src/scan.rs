@@ -15,7 +15,7 @@ use headwater_source::{ErrorExt, OpenScan};
 use tokio_postgres::{CopyOutStream, Error as PgError};
 
 use crate::error::classify;
-use crate::snapshot::Readers;
+use crate::snapshot::{Left, Readers};
 use crate::types::{CopyDecoder, PgKind, PgType};
 
 /// One range, ready to be read.
@@ -57,9 +57,11 @@ async fn start(reading: Reading) -> Result<Running> {
         copy: None,
         decoder: decoder.for_source(reading.source.clone()),
         state: State::Reading,
+        starting: true,
     };
-    running.begin(&reading).await?;
-    Ok(running)
+    let begun = running.begin(&reading).await;
+    running.starting = false;
+    begun.map(|()| running)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,6 +78,8 @@ struct Running {
     copy: Option<Pin<Box<CopyOutStream>>>,
     decoder: CopyDecoder,
     state: State,
+    /// A statement was sent whose answer has not arrived.
+    starting: bool,
 }
 
 impl Running {
@@ -145,9 +149,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.copy = None;
         if let Some(object) = self.object.take() {
-            Arc::clone(&self.readers).abandon(object);
+            let left = match self.copy.take() {
+                Some(copy) => Left::Copy(copy),
+                None if self.starting => Left::Starting,
+                None => Left::Nothing,
+            };
+            Arc::clone(&self.readers).abandon(object, left);
         }
     }
 }

@@ -4,14 +4,18 @@
 //! connection from the pool and waits for it; more it takes only when they are free at once, else it waits for one of its own.
 //! So no query holds a connection while it waits for one that another query holds, and queries cannot block each other.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_postgres::Object;
+use futures::StreamExt;
 use headwater_common::{Error, Result};
 use headwater_sqlgen::{Mode, Postgres, Statement, Writer};
 use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, Notify};
-use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{CopyOutStream, SimpleQueryMessage};
 
 use crate::catalog_queries as queries;
 use crate::connect::Connections;
@@ -137,20 +141,74 @@ impl Readers {
         self.returned.notify_waiters();
     }
 
-    /// Stops what a reader left running, in the background, and gives its connection back.
-    pub(crate) fn abandon(self: Arc<Self>, object: Object) {
+    /// Ends what a reader left behind, in the background, and gives its connection back.
+    ///
+    /// A cancel request travels on a connection of its own, so it can reach the server after the work has ended and then hit
+    /// whatever runs next. Work that ends by itself is therefore not cancelled, and a connection that was cancelled is used again
+    /// only when the server has said that the cancel ended this very work.
+    pub(crate) fn abandon(self: Arc<Self>, object: Object, left: Left) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             self.discard(object);
             return;
         };
         runtime.spawn(async move {
-            self.connections.cancel(object.cancel_token()).await;
-            match object.batch_execute(queries::ROLLBACK_TO).await {
-                Ok(()) => self.give_back(object),
-                Err(_) => self.discard(object),
+            let usable = match left {
+                Left::Nothing => true,
+                Left::Copy(mut copy) => match tokio::time::timeout(ENDS_BY_ITSELF, drain(&mut copy)).await {
+                    Ok(_) => true,
+                    Err(_) => {
+                        self.connections.cancel(object.cancel_token()).await;
+                        tokio::time::timeout(ENDS_CANCELLED, drain(&mut copy)).await == Ok(Ended::Cancelled)
+                    }
+                },
+                Left::Starting => {
+                    let ended = tokio::time::timeout(ENDS_BY_ITSELF, object.batch_execute(queries::ROLLBACK_TO)).await;
+                    if ended.is_err() {
+                        self.connections.cancel(object.cancel_token()).await;
+                    }
+                    ended.is_ok()
+                }
+            };
+            if usable && object.batch_execute(queries::ROLLBACK_TO).await.is_ok() {
+                self.give_back(object);
+            } else {
+                self.discard(object);
             }
         });
     }
+}
+
+/// How long work may take to end by itself before it is cancelled.
+const ENDS_BY_ITSELF: Duration = Duration::from_millis(100);
+/// How long cancelled work may take to end before its connection is closed.
+const ENDS_CANCELLED: Duration = Duration::from_secs(10);
+
+/// What a reader left on its connection.
+pub(crate) enum Left {
+    /// Every statement has been answered.
+    Nothing,
+    /// A statement was sent and its answer not awaited.
+    Starting,
+    /// A COPY that still sends.
+    Copy(Pin<Box<CopyOutStream>>),
+}
+
+/// How a COPY ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Complete,
+    Cancelled,
+    Failed,
+}
+
+async fn drain(copy: &mut Pin<Box<CopyOutStream>>) -> Ended {
+    while let Some(item) = copy.next().await {
+        if let Err(e) = item {
+            let cancelled = e.code() == Some(&SqlState::QUERY_CANCELED);
+            return if cancelled { Ended::Cancelled } else { Ended::Failed };
+        }
+    }
+    Ended::Complete
 }
 
 impl Drop for Readers {

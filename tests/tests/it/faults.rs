@@ -35,6 +35,23 @@ async fn a_dropped_query_is_stopped_at_the_source() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_query_does_not_disturb_the_next_one_on_its_connection() {
+    let database = TestDatabase::create("TEST_PG15_URL", BIG).await;
+    let engine = engine(Limits::default()).await;
+    let options = Options::new().with("url", database.url()).with("sslmode", "disable").with("pool_size", "1");
+    engine.create_source("pg", "postgres", &options).await.unwrap();
+    let session = engine.session("test").unwrap();
+    for round in 0..60u64 {
+        let mut stream = session.query("SELECT id, pad FROM pg.public.big").await.unwrap().into_stream();
+        let wait = Duration::from_millis(round % 20);
+        // Dropped before, while and after it sends.
+        let _ = tokio::time::timeout(wait, async { while stream.next().await.is_some() {} }).await;
+        drop(stream);
+        assert_eq!(table(&session, "SELECT count(*) FROM pg.public.big").await, ["200000"], "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_early_limit_leaves_the_connections_usable() {
     let database = TestDatabase::create("TEST_PG15_URL", BIG).await;
     let session = session(&database).await;
