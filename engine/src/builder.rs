@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use datafusion::catalog::CatalogProvider;
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProvider, MemorySchemaProvider};
-use datafusion::common::config::Dialect;
+use datafusion::common::config::{ConfigNonZeroUsize, Dialect};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -22,11 +22,15 @@ use tokio::sync::Semaphore;
 
 use crate::catalog::{Catalogs, OWN_CATALOG, WithSystem};
 use crate::engine::{Engine, Shared, Sources};
-use crate::guard::capped;
+use crate::executor;
+use crate::guard::concat::CapFunctions;
 use crate::memory::{default_memory_bytes, spill_error};
 
 /// How long a source may take to show its tables while the engine starts; a slower one is looked at when it is used.
 const DISCOVERY_AT_START: Duration = Duration::from_secs(5);
+
+/// Deepest recursion of the parser. The guard bounds nesting, of which one level is several of the parser's.
+const PARSER_DEPTH: usize = 300;
 
 /// Collects what an engine needs.
 #[derive(Debug, Default)]
@@ -72,7 +76,8 @@ impl EngineBuilder {
         let running =
             Arc::new(Semaphore::new(usize::try_from(limits.concurrent_queries.max(1)).unwrap_or(usize::MAX >> 4)));
         let engine = Engine::new(Shared { config, limits, sources, state, runtime, running });
-        engine.connect_configured().await?;
+        let connecting = engine.clone();
+        executor::run(async move { connecting.connect_configured().await }).await?;
         Ok(engine)
     }
 }
@@ -135,6 +140,9 @@ fn state(config: &Config, sources: &Arc<Sources>, runtime: &Arc<RuntimeEnv>) -> 
     }
     let options = session.options_mut();
     options.sql_parser.dialect = Dialect::Generic;
+    if let Ok(depth) = ConfigNonZeroUsize::try_new(PARSER_DEPTH) {
+        options.sql_parser.recursion_limit = depth;
+    }
     options.sql_parser.map_string_types_to_utf8view = false;
     options.execution.skip_physical_aggregate_schema_check = false;
     let mut state = SessionStateBuilder::new()
@@ -145,10 +153,8 @@ fn state(config: &Config, sources: &Arc<Sources>, runtime: &Arc<RuntimeEnv>) -> 
         .with_optimizer_rule(Arc::new(PushDownCount))
         .with_physical_optimizer_rule(Arc::new(PushDownTopN::new(Arc::clone(&sources.registry))))
         .build();
-    let builtin: Vec<_> = state.scalar_functions().values().map(Arc::clone).collect();
-    for function in capped::functions(builtin.iter(), config.limits.value_bytes) {
-        // Replacing a function of the same name does not fail.
-        let _ = state.register_udf(Arc::new(function));
-    }
+    let caps = CapFunctions::new(config.limits.value_bytes);
+    // Registering a rewrite does not fail in DataFusion's own registry.
+    let _ = state.register_function_rewrite(Arc::new(caps));
     state
 }

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::builder::EngineBuilder;
 use crate::catalog::{Catalogs, WithSystem};
+use crate::executor;
 use crate::session::Session;
 
 /// One engine: sources, catalogs, memory and limits. Clones are handles to the same engine.
@@ -127,13 +128,19 @@ impl Engine {
 
     /// Makes a source, reaches it and discovers its tables. A source that cannot be reached is not kept.
     pub async fn create_source(&self, name: &str, kind: &str, options: &Options) -> Result<()> {
-        let sources = &self.shared.sources;
-        let catalog = sources.add(name, kind, options, &sources.context).await?;
-        if let Err(e) = catalog.refresh().await {
-            self.drop_source(name).await?;
-            return Err(e);
-        }
-        Ok(())
+        let sources = Arc::clone(&self.shared.sources);
+        let (engine, name) = (self.clone(), name.to_owned());
+        let (kind, options) = (kind.to_owned(), options.clone());
+        // A source whose making was broken off would stay without its tables.
+        executor::run_to_end(async move {
+            let catalog = sources.add(&name, &kind, &options, &sources.context).await?;
+            if let Err(e) = catalog.refresh().await {
+                engine.drop_source(&name).await?;
+                return Err(e);
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Removes a source and ends its connections.
@@ -147,7 +154,8 @@ impl Engine {
 
     /// Discovers a source's tables again.
     pub async fn refresh_source(&self, name: &str) -> Result<()> {
-        self.shared.sources.catalog(name)?.refresh().await.map(drop)
+        let catalog = self.shared.sources.catalog(name)?;
+        executor::run(async move { catalog.refresh().await.map(drop) }).await
     }
 
     /// Ends every source's connections.

@@ -1,6 +1,7 @@
 //! DataFusion's errors as Headwater's: what went wrong, without internals.
 
 use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::parser::ParserError;
 use headwater_common::{Error, ErrorKind, Origin};
 use headwater_source::error::find;
 
@@ -32,6 +33,10 @@ fn describe(error: &DataFusionError) -> (ErrorKind, String) {
             Some(first) => describe(first),
             None => (ErrorKind::Internal, "an error without description".into()),
         },
+        DataFusionError::SQL(e, _) if matches!(e.as_ref(), ParserError::RecursionLimitExceeded) => {
+            let message = "the statement is nested too deeply; the limit is set by limits.nesting";
+            (ErrorKind::LimitExceeded, message.to_owned())
+        }
         DataFusionError::SQL(e, _) => (ErrorKind::InvalidInput, clean(&e.to_string())),
         DataFusionError::Plan(message) => (plan_kind(message), clean(message)),
         DataFusionError::SchemaError(e, _) => (ErrorKind::InvalidInput, clean(&e.to_string())),

@@ -14,7 +14,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::ExecutionPlan;
 use futures::{FutureExt, Stream, StreamExt};
 use headwater_common::{Error, Limits, Result};
 use headwater_source::{ErrorExt, QueryContext};
@@ -22,6 +22,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::change::{self, Change};
 use crate::error::classify;
+use crate::executor;
 use crate::guard::planning;
 use crate::memory::QueryShare;
 use crate::prepared::{Prepared, Work, count_schema};
@@ -132,9 +133,9 @@ impl Session {
         let plan = plan.clone();
         let step = async move { plan_physical(&state, plan, parameters).await };
         let Some(physical) = planning::run(tokens, &limits, step).await? else { return counted(id, 0) };
-        let inner = execute_stream(physical, Arc::new(context)).map_err(classify)?;
+        let inner = executor::stream(physical, Arc::new(context))?;
         let schema = inner.schema();
-        let stream = Box::pin(BoundedStream::new(inner, limits, query, permit));
+        let stream = Box::pin(BoundedStream::new(Box::pin(inner), limits, query, permit));
         Ok(QueryResult { id, schema, update, stream })
     }
 }
@@ -184,7 +185,7 @@ fn counted(id: String, count: u64) -> Result<QueryResult> {
     Ok(QueryResult { id, schema, update: true, stream })
 }
 
-/// Ends a query at its limits of rows and time, contains panics, and holds what must live as long as the query.
+/// Ends a query at its limits of rows and time, and holds what must live as long as the query.
 struct BoundedStream {
     inner: Option<SendableRecordBatchStream>,
     schema: SchemaRef,
@@ -227,12 +228,8 @@ impl Stream for BoundedStream {
             return self.end(Error::timeout(format!("the query ran longer than {time} ms"), "limits.query_time_ms"));
         }
         let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
-        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| inner.poll_next_unpin(cx)));
-        match polled {
-            Err(_) => {
-                self.end(Error::internal("a part of the query failed unexpectedly; the server's log has the details"))
-            }
-            Ok(Poll::Ready(Some(Ok(batch)))) => {
+        match inner.poll_next_unpin(cx) {
+            Poll::Ready(Some(Ok(batch))) => {
                 self.rows += batch.num_rows() as u64;
                 let limit = self.limits.result_rows;
                 match Limits::check("rows of the result", self.rows, limit, "result_rows") {
@@ -240,15 +237,15 @@ impl Stream for BoundedStream {
                     Err(e) => self.end(e),
                 }
             }
-            Ok(Poll::Ready(Some(Err(e)))) => {
+            Poll::Ready(Some(Err(e))) => {
                 self.inner = None;
                 Poll::Ready(Some(Err(e)))
             }
-            Ok(Poll::Ready(None)) => {
+            Poll::Ready(None) => {
                 self.inner = None;
                 Poll::Ready(None)
             }
-            Ok(Poll::Pending) => Poll::Pending,
+            Poll::Pending => Poll::Pending,
         }
     }
 }

@@ -14,6 +14,7 @@ mod change;
 mod engine;
 pub mod error;
 mod execute;
+mod executor;
 mod guard;
 mod memory;
 mod placeholders;
@@ -22,6 +23,7 @@ mod session;
 mod settings;
 mod source_statement;
 mod system;
+mod unique_names;
 
 pub use builder::EngineBuilder;
 pub use engine::Engine;

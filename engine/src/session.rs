@@ -13,9 +13,10 @@ use crate::catalog::OWN_CATALOG;
 use crate::engine::Engine;
 use crate::error::classify;
 use crate::guard::balance::balance;
-use crate::guard::{kinds, planning, shape};
+use crate::guard::{expansion, kinds, planning, shape};
 use crate::prepared::{Prepared, Work};
 use crate::source_statement::{self, SourceStatement};
+use crate::unique_names;
 
 /// A session. Clones are handles to the same session.
 #[derive(Clone)]
@@ -142,11 +143,13 @@ impl Session {
         let tokens = shape::check(effective, &limits)?;
         let text = crate::placeholders::number(effective)?;
         let engine = self.engine.config().engine.clone();
-        let original = sql.to_owned();
+        let (original, bounds) = (sql.to_owned(), Arc::clone(&limits));
         let bind = async move {
             let dialect = state.config_options().sql_parser.dialect;
             let mut statement = state.sql_to_statement(&text, &dialect).map_err(classify)?;
+            expansion::check(&statement, &bounds)?;
             balance(&mut statement);
+            unique_names::make(&mut statement);
             let plan = state.statement_to_plan(statement).await.map_err(classify)?;
             kinds::check(&plan, &engine)?;
             let work = match plan {

@@ -57,6 +57,8 @@ limits! {
     in_list = 100_000, true, "Most elements in one IN list.";
     unions = 200, true, "Most set operations (UNION, INTERSECT, EXCEPT) in one statement.";
     joins = 100, true, "Most tables in the FROM clauses of one statement.";
+    relations = 1_000, true, "Most tables that a statement reads, counted once for each place in which a WITH query is named.";
+    grouping_sets = 4_096, true, "Most grouping sets that GROUP BY with CUBE, ROLLUP and GROUPING SETS may make.";
     plan_time_ms = 10_000, true, "Longest time to plan a statement, in milliseconds.";
     query_time_ms = 0, true, "Longest run time of a statement, in milliseconds; 0 is no limit.";
     result_rows = 0, true, "Most rows that a query may return; 0 is no limit.";

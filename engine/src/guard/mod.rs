@@ -3,13 +3,17 @@
 //! | step | bounds | by |
 //! |---|---|---|
 //! | [`shape::check`] | size, nesting, chains, lists, set operations, joins | one pass over the tokens, before parsing |
+//! | [`expansion::check`] | WITH queries and grouping sets once they are expanded | one pass over the syntax tree |
 //! | [`balance::balance`] | depth of long AND / OR chains | balanced trees, which mean the same |
 //! | [`planning::run`] | stack and time of planning | a thread with a large stack, a deadline |
 //! | [`kinds::check`] | what a statement may do | an allow-list over its plan |
-//! | [`capped::functions`] | values that functions build from small arguments | their size is computed first |
+//! | [`concat::CapFunctions`] | values that functions build from small arguments | their size is computed first |
 
 pub(crate) mod balance;
-pub(crate) mod capped;
+mod capped;
+pub(crate) mod concat;
+pub(crate) mod expansion;
 pub(crate) mod kinds;
 pub(crate) mod planning;
 pub(crate) mod shape;
+mod sizes;

@@ -1,4 +1,4 @@
-//! Planning with a large stack and a deadline.
+//! Planning on threads of its own, with a large stack and a deadline.
 
 use std::future::Future;
 use std::sync::{Arc, LazyLock};
@@ -7,11 +7,13 @@ use std::time::Duration;
 use headwater_common::{Error, Limits, Result};
 use tokio::sync::{Semaphore, oneshot};
 
-/// Stack of a planning thread. Only the part that is used takes memory.
+use crate::executor;
+
+/// Stack of a planning thread for large statements. Only the part that is used takes memory.
 const STACK_BYTES: usize = 256 << 20;
-/// Statements with fewer tokens are planned where they are: their plans are shallow.
+/// Statements with fewer tokens are planned on the query threads, which exist already and whose stack holds their plans.
 const TOKENS_SMALL: usize = 400;
-/// Most planning threads at a time, those included that are past their deadline and cannot be stopped.
+/// Most large statements that are planned at a time, those included that are past their deadline and cannot be stopped.
 const THREADS_MAX: usize = 32;
 
 static THREADS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(THREADS_MAX)));
@@ -32,7 +34,7 @@ where
         Error::timeout(message, "limits.plan_time_ms")
     };
     if tokens < TOKENS_SMALL {
-        return tokio::time::timeout(time, step).await.map_err(|_| late())?;
+        return tokio::time::timeout(time, executor::run_blocking(step)).await.map_err(|_| late())?;
     }
     let permit = Arc::clone(&THREADS).try_acquire_owned();
     let permit = permit.map_err(|_| {
@@ -43,7 +45,7 @@ where
         )
         .retryable(true)
     })?;
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = executor::handle()?;
     let (sender, receiver) = oneshot::channel();
     let spawned = std::thread::Builder::new().name("planning".into()).stack_size(STACK_BYTES).spawn(move || {
         #[allow(clippy::disallowed_methods, reason = "a thread of its own, outside any runtime")]

@@ -50,6 +50,58 @@ async fn statements_of_death_are_refused_at_once() {
     }
 }
 
+/// What ends a query, or its rows.
+async fn outcome(session: &Session, sql: &str) -> Result<usize, Error> {
+    let batches = session.query(sql).await?.collect().await?;
+    Ok(batches.iter().map(|b| b.num_rows()).sum())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn deep_plans_run_without_overflowing_a_stack() {
+    let session = session().await;
+    let join = |n: usize| {
+        let joins = (1..n).map(|i| format!(" JOIN (VALUES (1)) t{i}(x) ON t{i}.x = t{}.x", i - 1));
+        format!("SELECT count(*) FROM (VALUES (1)) t0(x){}", joins.collect::<String>())
+    };
+    let left = |n: usize| join(n).replace(" JOIN", " LEFT JOIN");
+    let scalar = (1..90).map(|i| format!("(SELECT max(value) FROM generate_series(1, {i})) AS c{i}"));
+    for sql in [
+        join(99),
+        left(99),
+        vec!["SELECT 1"; 199].join(" INTERSECT "),
+        vec!["SELECT 1"; 199].join(" EXCEPT "),
+        vec!["SELECT 1"; 199].join(" UNION "),
+        format!("SELECT {}", vec!["1"; 300].join(" + ")),
+        format!("SELECT x{} FROM (VALUES (true)) t(x)", " IS NULL".repeat(290)),
+        format!("SELECT {}true", "NOT ".repeat(250)),
+        format!("SELECT * FROM {}(SELECT 1) t{}", "(SELECT * FROM ".repeat(40), ") t".repeat(40)),
+        format!("SELECT {}1{}", "abs(".repeat(45), ")".repeat(45)),
+        format!("SELECT {}", scalar.collect::<Vec<_>>().join(", ")),
+    ] {
+        match outcome(&session, &sql).await {
+            Ok(_) => {}
+            Err(error) => {
+                let known = matches!(error.kind(), ErrorKind::LimitExceeded | ErrorKind::Timeout);
+                assert!(known, "{} ...: {error}", &sql[..60]);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn statements_that_grow_when_expanded_are_refused() {
+    let session = session().await;
+    let doubled = (1..=25).map(|i| format!(", c{i} AS (SELECT a.x FROM c{p} a, c{p} b)", p = i - 1));
+    let doubled = format!("WITH c0 AS (SELECT 1 AS x){} SELECT count(*) FROM c25", doubled.collect::<String>());
+    let error = outcome(&session, &doubled).await.unwrap_err();
+    assert!(error.to_string().contains("limits.relations"), "{error}");
+    let cube = "SELECT count(*) FROM (VALUES (1,2,3,4,5,6,7,8,9,10,11,12,13)) t(a,b,c,d,e,f,g,h,i,j,k,l,m) \
+        GROUP BY CUBE (a,b,c,d,e,f,g,h,i,j,k,l,m)";
+    let error = outcome(&session, cube).await.unwrap_err();
+    assert!(error.to_string().contains("limits.grouping_sets"), "{error}");
+    assert_eq!(outcome(&session, "SELECT 1 FROM (VALUES (1, 2, 3)) t(a, b, c) GROUP BY CUBE (a, b, c)").await.unwrap(), 8);
+}
+
 #[tokio::test]
 async fn only_queries_settings_and_changes_of_rows_are_statements() {
     let session = session().await;
@@ -87,7 +139,19 @@ async fn functions_do_not_build_values_over_the_limit() {
         "SELECT array_length(range(1000000000000))",
         "SELECT array_length(generate_series(1, 1000000000000))",
         "SELECT array_length(array_repeat('x', 2000000000))",
-        "SELECT max(length(repeat('0123456789', CAST(value AS int) * 100000))) FROM generate_series(1, 100) t(value)",
+        "SELECT max(length(repeat('0123456789', CAST(value AS int) * 100000))) FROM generate_series(1, 1000) t(value)",
+        "SELECT length(replace(repeat('a', 1000000), 'a', repeat('b', 1000000)))",
+        "SELECT length(regexp_replace(repeat('a', 1000000), 'a', repeat('b', 1000000), 'g'))",
+        "SELECT length(concat(x, x, x, x)) FROM (SELECT repeat('a', 5000000) x)",
+        "SELECT length(concat_ws(x, 'a', 'b', 'c', 'd')) FROM (SELECT repeat('a', 5000000) x)",
+        "SELECT length(x || x || x || x) FROM (SELECT repeat('a', 5000000) x)",
+        "SELECT length(x || x) FROM (SELECT x || x x FROM (SELECT x || x x FROM (SELECT repeat('a', 3000000) x)))",
+        "SELECT array_length(array_concat(x, x, x)) FROM (SELECT range(1000000) x)",
+        "SELECT array_length([x, x, x, x]) FROM (SELECT repeat('a', 5000000) x)",
+        "SELECT length(array_to_string(range(1000), repeat('a', 1000000)))",
+        "SELECT array_length(array_resize([1], 100000000, 7))",
+        "SELECT array_length(range(TIMESTAMP '2000-01-01', TIMESTAMP '2001-01-01', INTERVAL '1 microsecond'))",
+        "SELECT length(to_char(DATE '2020-01-01', repeat('%Y', 1000000)))",
     ] {
         let error = match session.query(sql).await {
             Ok(result) => result.collect().await.expect_err(sql),
@@ -96,6 +160,11 @@ async fn functions_do_not_build_values_over_the_limit() {
         assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{sql}: {error}");
         assert!(error.to_string().contains("limits.value_bytes"), "{error}");
     }
+    let text = "SELECT CAST(length(replace(repeat('ab', 1000000), 'zz', repeat('y', 1000))) AS bigint)";
+    assert_eq!(number(&session, text).await.unwrap(), 2_000_000, "matches are counted");
+    let joined = "SELECT CAST(sum(length('a' || value || NULL)) IS NULL AS bigint) + CAST(sum(length(value || '-' || 1.5)) AS bigint) \
+        FROM (VALUES ('xy'), (NULL), ('')) t(value)";
+    assert_eq!(number(&session, joined).await.unwrap(), 1 + 6 + 4, "|| of a null is null");
     assert_eq!(number(&session, "SELECT CAST(length(repeat('ab', 1000)) AS bigint)").await.unwrap(), 2_000);
     assert_eq!(number(&session, "SELECT CAST(array_length(range(10)) AS bigint)").await.unwrap(), 10);
 }

@@ -93,3 +93,13 @@ async fn a_query_over_its_memory_share_ends_with_the_limit_named() {
     assert_eq!(found, ErrorKind::LimitExceeded, "{text}");
     assert!(text.contains("limits."), "{text}");
 }
+
+#[tokio::test]
+async fn output_columns_may_have_the_same_name() {
+    let session = session().await;
+    let sql = "SELECT a, a, t.a, count(*) OVER (), count(*) OVER (), (SELECT 1), (SELECT 2), *, b FROM (VALUES (1, 2)) t(a, b) ORDER BY a";
+    let text = table(&session, sql).await;
+    assert!(text.contains("a:1") && text.contains("subquery:"), "{text}");
+    let text = table(&session, "SELECT count(*), count(*), 1, 1 FROM (VALUES (1), (2)) t(a)").await;
+    assert!(text.contains("| 2        | 2          | 1        | 1   |"), "{text}");
+}
