@@ -4,7 +4,8 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,12 +19,34 @@ use crate::session::Sessions;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct ConnectionId(u64);
 
+/// How long a connection that is done waits for the client to close it.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// A connection of a client.
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
     id: ConnectionId,
     sessions: Arc<Sessions>,
+    /// Set when everything is sent.
+    lingering: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Connection {
+    /// Reads and forgets what the client still sends, until it closes or its time is up. To close at once would reset the
+    /// connection, and the client would lose what it has not read yet.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let lingering = self.lingering.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+        let mut bytes = [0; 4_096];
+        loop {
+            let mut forgotten = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut forgotten) {
+                Poll::Ready(Ok(())) if !forgotten.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => return lingering.as_mut().poll(cx).map(Ok),
+            }
+        }
+    }
 }
 
 impl Drop for Connection {
@@ -40,7 +63,7 @@ pub(crate) fn accept(listener: TcpListener, sessions: Arc<Sessions>) -> impl Str
             // Without it small answers wait for the client's acknowledgements; a failure only makes them slower.
             let _ = stream.set_nodelay(true);
             let id = ConnectionId(next.fetch_add(1, Ordering::Relaxed));
-            Connection { stream, id, sessions: Arc::clone(&sessions) }
+            Connection { stream, id, sessions: Arc::clone(&sessions), lingering: None }
         });
         let kept = connection.inspect_err(|e| tracing::warn!(error = %e, "a connection was not accepted")).ok().map(Ok);
         futures::future::ready(kept)
@@ -71,7 +94,10 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        }
+        self.poll_linger(cx)
     }
 
     fn poll_write_vectored(

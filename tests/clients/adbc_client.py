@@ -205,6 +205,8 @@ def main():
             binds(cursor)
             changes(cursor)
             ingests(connection, cursor)
+        # A failed ingestion leaves the driver's cursor in a state of its own.
+        with connection.cursor() as cursor:
             describes(connection, cursor)
             fails_clearly(cursor)
             reads_much(cursor)

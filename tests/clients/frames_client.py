@@ -55,7 +55,7 @@ def pandas_reads_and_appends(connection):
     try:
         rows.to_sql("other", connection, index=False)
     except Exception as error:
-        assert "made at their source only" in str(error), error
+        assert "made at their source only" in str(error) + str(error.__cause__), error
     else:
         raise AssertionError("a table was made")
 

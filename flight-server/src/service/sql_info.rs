@@ -162,8 +162,8 @@ const MASKS: [(SqlInfo, i32); 21] = [
     // Minimum and core.
     (SqlInfo::SqlSupportedGrammar, 0b11),
     (SqlInfo::SqlAnsi92SupportedLevel, 0b1),
-    // Full outer joins.
-    (SqlInfo::SqlOuterJoinsSupportLevel, 2),
+    // Limited and full outer joins; clients read a mask.
+    (SqlInfo::SqlOuterJoinsSupportLevel, 0b110),
     (SqlInfo::SqlSchemasSupportedActions, 0),
     (SqlInfo::SqlCatalogsSupportedActions, 0),
     (SqlInfo::SqlSupportedPositionedCommands, 0),
