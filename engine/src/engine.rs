@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::CatalogProviderList;
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -15,7 +16,7 @@ use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 
 use crate::builder::EngineBuilder;
-use crate::catalog::{Catalogs, WithSystem};
+use crate::catalog::{Catalogs, OWN_CATALOG, SYSTEM_SCHEMA, WithSystem};
 use crate::executor;
 use crate::session::Session;
 
@@ -91,6 +92,19 @@ impl Sources {
     }
 }
 
+/// A table of Headwater's own catalog.
+#[derive(Debug, Clone)]
+pub struct OwnTable {
+    /// Schema.
+    pub schema: String,
+    /// Table.
+    pub table: String,
+    /// `VIEW` for a system table, else `TABLE`.
+    pub kind: &'static str,
+    /// Its columns.
+    pub columns: SchemaRef,
+}
+
 impl Engine {
     /// Starts building an engine.
     pub fn builder() -> EngineBuilder {
@@ -124,6 +138,30 @@ impl Engine {
     /// The catalogs of all sources, by name.
     pub fn catalogs(&self) -> Vec<Arc<SourceCatalog>> {
         self.shared.sources.all()
+    }
+
+    /// Name of Headwater's own catalog, and its schemas.
+    pub fn own_schemas(&self) -> (&'static str, Vec<String>) {
+        let inner = self.shared.sources.list.catalog(OWN_CATALOG).map(|c| c.schema_names()).unwrap_or_default();
+        let mut names: Vec<String> = inner.into_iter().chain([SYSTEM_SCHEMA.to_owned()]).collect();
+        names.sort();
+        names.dedup();
+        (OWN_CATALOG, names)
+    }
+
+    /// The tables of Headwater's own catalog.
+    pub async fn own_tables(&self) -> Result<Vec<OwnTable>> {
+        let Some(catalog) = self.shared.sources.list.catalog(OWN_CATALOG) else { return Ok(Vec::new()) };
+        let mut tables = Vec::new();
+        for schema in self.own_schemas().1 {
+            let Some(provider) = catalog.schema(&schema) else { continue };
+            for table in provider.table_names() {
+                let Some(found) = provider.table(&table).await.map_err(crate::error::classify)? else { continue };
+                let kind = if schema == SYSTEM_SCHEMA { "VIEW" } else { "TABLE" };
+                tables.push(OwnTable { schema: schema.clone(), table, kind, columns: found.schema() });
+            }
+        }
+        Ok(tables)
     }
 
     /// Makes a source, reaches it and discovers its tables. A source that cannot be reached is not kept.

@@ -111,7 +111,7 @@ impl Session {
         }
     }
 
-    async fn run_plan(
+    pub(crate) async fn run_plan(
         &self,
         id: String,
         plan: &LogicalPlan,

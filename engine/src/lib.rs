@@ -8,6 +8,7 @@
 //! [`Engine`] holds what all sessions share: sources, catalogs, memory, limits. A [`Session`] has its own defaults and
 //! settings. Results are streams of Arrow record batches; dropping a [`QueryResult`] stops the query, also at the sources.
 
+mod append;
 mod builder;
 mod catalog;
 mod change;
@@ -25,8 +26,9 @@ mod source_statement;
 mod system;
 mod unique_names;
 
+pub use append::TableAddress;
 pub use builder::EngineBuilder;
-pub use engine::Engine;
+pub use engine::{Engine, OwnTable};
 pub use execute::QueryResult;
 pub use prepared::Prepared;
 pub use session::Session;

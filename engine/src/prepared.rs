@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
 use headwater_common::{Error, Result};
 
@@ -22,6 +23,8 @@ pub(crate) struct PreparedInner {
     pub(crate) work: Work,
     pub(crate) schema: SchemaRef,
     pub(crate) parameters: SchemaRef,
+    /// Numbers of the parameters that take a value of any type, from 0.
+    untyped: Vec<usize>,
     /// Size of the statement, which decides how its plan is made.
     pub(crate) tokens: usize,
 }
@@ -39,11 +42,11 @@ pub(crate) enum Work {
 
 impl Prepared {
     pub(crate) fn new(sql: &str, work: Work, tokens: usize) -> Result<Self> {
-        let (schema, parameters) = match &work {
+        let (schema, (parameters, untyped)) = match &work {
             Work::Plan(plan) => (output_schema(plan), parameter_schema(plan)?),
-            _ => (count_schema(), Arc::new(Schema::empty())),
+            _ => (count_schema(), (Arc::new(Schema::empty()), Vec::new())),
         };
-        Ok(Self { inner: Arc::new(PreparedInner { sql: sql.to_owned(), work, schema, parameters, tokens }) })
+        Ok(Self { inner: Arc::new(PreparedInner { sql: sql.to_owned(), work, schema, parameters, untyped, tokens }) })
     }
 
     /// The statement's text as it was given.
@@ -59,6 +62,23 @@ impl Prepared {
     /// One field `$1`, `$2`, ... for each parameter, with the type the statement wants, or `Utf8` when any type will do.
     pub fn parameter_schema(&self) -> SchemaRef {
         Arc::clone(&self.inner.parameters)
+    }
+
+    /// Whether a parameter (from 0) takes a value of any type, which then decides the types of the result.
+    pub fn takes_any_type(&self, parameter: usize) -> bool {
+        self.inner.untyped.contains(&parameter)
+    }
+
+    /// Schema of the result with these parameters, which differs from [`Prepared::schema`] only where a parameter takes a value
+    /// of any type.
+    pub fn schema_with(&self, parameters: &[ScalarValue]) -> Result<SchemaRef> {
+        match &self.inner.work {
+            Work::Plan(plan) if !self.inner.untyped.is_empty() => {
+                let values = ParamValues::from(parameters.to_vec());
+                plan.clone().with_param_values(values).map(|plan| output_schema(&plan)).map_err(classify)
+            }
+            _ => Ok(self.schema()),
+        }
     }
 
     /// Whether the statement changes something instead of returning rows.
@@ -82,7 +102,8 @@ fn output_schema(plan: &LogicalPlan) -> SchemaRef {
     }
 }
 
-fn parameter_schema(plan: &LogicalPlan) -> Result<SchemaRef> {
+/// The parameters, and which of them take a value of any type.
+fn parameter_schema(plan: &LogicalPlan) -> Result<(SchemaRef, Vec<usize>)> {
     let found = plan.get_parameter_types().map_err(classify)?;
     let mut by_number = BTreeMap::new();
     for (name, data_type) in found {
@@ -91,13 +112,14 @@ fn parameter_schema(plan: &LogicalPlan) -> Result<SchemaRef> {
             .and_then(|n| n.parse().ok())
             .filter(|n| *n > 0 && *n <= 65_535)
             .ok_or_else(|| Error::invalid(format!("parameter {name} is not supported; use ? or $1, $2, ...")))?;
-        by_number.insert(number, data_type.filter(|t| *t != DataType::Null).unwrap_or(DataType::Utf8));
+        by_number.insert(number, data_type.filter(|t| *t != DataType::Null));
     }
     let count = by_number.keys().next_back().copied().unwrap_or(0);
     if count > by_number.len() {
         let missing = (1..=count).find(|n| !by_number.contains_key(n)).unwrap_or(1);
         return Err(Error::invalid(format!("parameter ${missing} is missing; number parameters from $1 without gaps")));
     }
-    let fields = by_number.into_iter().map(|(n, t)| Field::new(format!("${n}"), t, true));
-    Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
+    let untyped = by_number.iter().filter(|(_, t)| t.is_none()).map(|(n, _)| n - 1).collect();
+    let fields = by_number.into_iter().map(|(n, t)| Field::new(format!("${n}"), t.unwrap_or(DataType::Utf8), true));
+    Ok((Arc::new(Schema::new(fields.collect::<Vec<_>>())), untyped))
 }

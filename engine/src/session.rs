@@ -106,6 +106,11 @@ impl Session {
         crate::settings::get(self, key)
     }
 
+    /// Every setting that this session may change, with its value as text.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        crate::settings::all(self)
+    }
+
     /// Adds an in-memory table to Headwater's own catalog, as `headwater.public.NAME`; all sessions see it.
     pub fn register_table(&self, name: &str, table: Arc<dyn TableProvider>) -> Result<()> {
         let catalog = self.inner.read().state.catalog_list().catalog(OWN_CATALOG);

@@ -1,12 +1,15 @@
 //! Settings of a session.
 
+use datafusion::arrow::array::timezone::Tz;
 use headwater_common::{Error, Limits, Result, nearest};
 
 use crate::session::Session;
 
+const TIME_ZONE: &str = "datafusion.execution.time_zone";
+
 /// DataFusion's settings that a session may change; none of them raises a limit or changes an answer.
 const OPEN: &[&str] = &[
-    "datafusion.execution.time_zone",
+    TIME_ZONE,
     "datafusion.explain.format",
     "datafusion.explain.show_statistics",
     "datafusion.explain.show_schema",
@@ -18,7 +21,7 @@ const OPEN: &[&str] = &[
 /// Other names of settings.
 fn canonical(key: &str) -> String {
     match key.to_ascii_lowercase().as_str() {
-        "timezone" | "time zone" | "time.zone" => "datafusion.execution.time_zone".to_owned(),
+        "timezone" | "time zone" | "time.zone" => TIME_ZONE.to_owned(),
         other => other.to_owned(),
     }
 }
@@ -34,6 +37,9 @@ pub(crate) fn set(session: &Session, key: &str, value: &str) -> Result<()> {
         return Ok(());
     }
     check_open(&key)?;
+    if key == TIME_ZONE && value.parse::<Tz>().is_err() {
+        return Err(Error::invalid(format!("\"{value}\" is no time zone; use a name such as Europe/Berlin or +02:00")));
+    }
     let mut inner = session.inner.write();
     let options = inner.state.config_mut().options_mut();
     options.set(&key, value).map_err(|e| Error::invalid(crate::error::classify(e).message()))
@@ -63,6 +69,20 @@ pub(crate) fn get(session: &Session, key: &str) -> Result<String> {
     }
     check_open(&key)?;
     Ok(text_of(session.inner.read().state.config_options(), &key).unwrap_or_default())
+}
+
+/// Every setting that the session may change, by the name that [`set`] takes, with its value.
+pub(crate) fn all(session: &Session) -> Vec<(String, String)> {
+    let limits = session.limits();
+    let bounded = Limits::SETTINGS.iter().filter(|s| s.session);
+    let bounded = bounded.map(|s| (format!("limits.{}", s.name), limits.get(s.name).unwrap_or_default().to_string()));
+    let inner = session.inner.read();
+    let options = inner.state.config_options();
+    let open = OPEN.iter().map(|key| {
+        let name = if *key == TIME_ZONE { "timezone" } else { *key };
+        (name.to_owned(), text_of(options, key).unwrap_or_default())
+    });
+    bounded.chain(open).collect()
 }
 
 fn text_of(options: &datafusion::common::config::ConfigOptions, key: &str) -> Option<String> {

@@ -10,10 +10,10 @@ use headwater_common::config::ServerConfig;
 use headwater_common::{Error, Result};
 use headwater_engine::Engine;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Certificate, Identity, Server as Transport, ServerTlsConfig};
 
 use crate::auth;
+use crate::connection::accept;
 use crate::service::Service;
 use crate::session::Sessions;
 
@@ -21,6 +21,10 @@ use crate::session::Sessions;
 const STREAM_WINDOW_BYTES: u32 = 8 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 const FRAME_BYTES: u32 = 1 << 20;
+/// Most bytes of all headers of a call.
+const HEADER_BYTES: u32 = 64 << 10;
+/// Longest time between two looks for idle sessions.
+const SWEEP_MAX: Duration = Duration::from_secs(30);
 
 /// A bound server that does not serve yet.
 #[derive(Debug)]
@@ -58,7 +62,8 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
         let limits = Arc::clone(self.engine.limits());
         let receive = usize::try_from(limits.message_receive_bytes).unwrap_or(usize::MAX);
-        let service = Service::new(Arc::new(Sessions::new(self.engine.clone())));
+        let sessions = Arc::new(Sessions::new(self.engine.clone()));
+        let service = Service::new(Arc::clone(&sessions));
         let flight =
             FlightServiceServer::new(service).max_decoding_message_size(receive).max_encoding_message_size(usize::MAX);
         let (health, health_service) = tonic_health::server::health_reporter();
@@ -68,13 +73,14 @@ impl Server {
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_frame_size(FRAME_BYTES)
             .max_concurrent_streams(200)
-            .http2_keepalive_interval(Some(Duration::from_secs(30)))
-            .tcp_nodelay(true);
+            .http2_max_header_list_size(HEADER_BYTES)
+            .http2_keepalive_interval(Some(Duration::from_secs(30)));
         if let Some(tls) = tls(&self.config)? {
             transport = transport.tls_config(tls).map_err(|e| Error::configuration(format!("server.tls: {e}")))?;
         }
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let incoming = TcpListenerStream::new(self.listener);
+        let incoming = accept(self.listener, Arc::clone(&sessions));
+        let _sweeping = Sweeping::start(sessions, self.config.session_idle_ms);
         let serving =
             transport.add_service(health_service).add_service(flight).serve_with_incoming_shutdown(incoming, async {
                 // An error means that the sender is gone, which ends the server too.
@@ -93,6 +99,27 @@ impl Server {
         }
         self.engine.shutdown().await;
         Ok(())
+    }
+}
+
+/// Looks for idle sessions as long as it lives.
+struct Sweeping(tokio::task::JoinHandle<()>);
+
+impl Sweeping {
+    fn start(sessions: Arc<Sessions>, idle_ms: u64) -> Self {
+        let period = Duration::from_millis(idle_ms / 4).clamp(Duration::from_millis(50), SWEEP_MAX);
+        Self(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(period).await;
+                sessions.expire();
+            }
+        }))
+    }
+}
+
+impl Drop for Sweeping {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -1,5 +1,7 @@
 //! Errors as gRPC status: the one place that makes text and codes for clients.
 
+use std::fmt::Display;
+
 use datafusion::error::DataFusionError;
 use headwater_common::{Error, ErrorKind};
 use tonic::{Code, Status};
@@ -34,4 +36,25 @@ pub(crate) fn stream_status(error: DataFusionError) -> Status {
 /// A call that is wrong by itself.
 pub(crate) fn invalid(message: impl Into<String>) -> Status {
     Status::invalid_argument(message)
+}
+
+/// A call that is understood and not served.
+pub(crate) fn unsupported(message: impl Into<String>) -> Status {
+    Status::unimplemented(message)
+}
+
+/// A client's own deadline has passed.
+pub(crate) fn late() -> Status {
+    Status::deadline_exceeded("the call took longer than the client's own time limit")
+}
+
+/// A value that cannot be sent as its announced type.
+pub(crate) fn unsendable(error: impl Display) -> Status {
+    Status::invalid_argument(format!("a value of the result does not fit the type it is sent as: {error}"))
+}
+
+/// A defect in making an answer.
+pub(crate) fn defect(what: &str, error: impl Display) -> Status {
+    tracing::error!(error = %error, what, "internal error");
+    Status::internal(format!("internal error: cannot make {what}: {error}"))
 }

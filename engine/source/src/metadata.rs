@@ -107,7 +107,7 @@ pub struct ColumnMeta {
     pub field: FieldRef,
     /// The source's own name of the type.
     pub remote_type: String,
-    /// Attributes only the connector reads, such as a type number or a collation.
+    /// Attributes that the connector knows, such as a type number or a collation.
     pub attributes: BTreeMap<String, String>,
     /// The source's text of the default, if any.
     pub default: Option<String>,
@@ -197,6 +197,16 @@ impl ColumnMeta {
             default: None,
             statistics: ColumnStatistics::new_unknown(),
         }
+    }
+
+    /// Whether the source computes its values from other columns.
+    pub fn is_generated(&self) -> bool {
+        self.attributes.get("generated").is_some_and(|v| v == "true")
+    }
+
+    /// Whether the source counts its values up.
+    pub fn is_identity(&self) -> bool {
+        self.attributes.get("identity").is_some_and(|v| v == "true")
     }
 
     /// The column's name.

@@ -2,126 +2,191 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::SchemaRef;
-use arrow_flight::decode::FlightRecordBatchStream;
-use arrow_flight::sql::server::PeekableFlightDataStream;
-use arrow_flight::sql::{ProstMessageExt, TicketStatementQuery};
-use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, Ticket};
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use arrow_flight::sql::DoPutPreparedStatementResult;
+use bytes::Bytes;
 use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
-use futures::{Stream, StreamExt};
+use futures::Stream;
+use futures::StreamExt;
 use headwater_common::{Error, Result};
 use headwater_engine::{Prepared, Session};
-use prost::Message;
 use tonic::Status;
 
-use crate::encode::output_schema;
+use super::upload::Upload;
+use crate::encode::types::{Profile, output_type};
 use crate::session::{Handle, WireSession};
 use crate::status::{invalid, status};
 
-/// A description of a result that one ticket fetches.
-pub(super) fn info(
-    schema: &SchemaRef,
-    ticket: impl Into<bytes::Bytes>,
-    descriptor: FlightDescriptor,
-) -> Result<FlightInfo, Status> {
-    let info =
-        FlightInfo::new().try_with_schema(&output_schema(schema)).map_err(|e| Status::internal(format!("schema: {e}")))?;
-    Ok(info.with_endpoint(FlightEndpoint::new().with_ticket(Ticket::new(ticket))).with_descriptor(descriptor))
-}
+/// Most values that one call may bind.
+const VALUES_MAX: usize = 10_000_000;
 
-/// Plans a statement and keeps it until its ticket is used.
-pub(super) async fn statement_info(
-    wire: &WireSession,
-    sql: &str,
-    descriptor: FlightDescriptor,
-    most: u64,
-) -> Result<FlightInfo, Status> {
-    let prepared = wire.session.prepare(sql).await.map_err(|e| status(&e))?;
-    let schema = prepared.schema();
-    let handle = wire.keep(prepared, most).map_err(|e| status(&e))?;
-    let ticket = TicketStatementQuery { statement_handle: handle.into_bytes().into() };
-    info(&schema, ticket.as_any().encode_to_vec(), descriptor)
-}
+/// One set of values for each row.
+type Sets = Vec<Vec<ScalarValue>>;
 
-/// The results of a statement, one for each set of parameters.
+/// The results of a statement, one for each set of parameters. The session counts as used until they are read.
 pub(super) fn results(
-    session: Session,
+    wire: Arc<WireSession>,
     handle: Handle,
 ) -> impl Stream<Item = Result<SendableRecordBatchStream, Status>> + Send + 'static {
-    let Handle { prepared, bound } = handle;
-    let sets = if bound.is_empty() { vec![Vec::new()] } else { bound };
+    let Handle { prepared, bound, .. } = handle;
+    let sets = bound.unwrap_or_else(|| vec![Vec::new()]);
     futures::stream::iter(sets).then(move |values| {
-        let (session, prepared) = (session.clone(), prepared.clone());
+        let (wire, prepared) = (Arc::clone(&wire), prepared.clone());
         async move {
-            let result = session.execute(&prepared, values).await.map_err(|e| status(&e))?;
+            let result = wire.session.execute(&prepared, values).await.map_err(|e| status(&e))?;
             Ok(result.into_stream())
         }
     })
 }
 
+/// Binds parameters to a prepared statement.
+pub(super) async fn bind(wire: &WireSession, name: Bytes, data: Upload) -> Result<DoPutPreparedStatementResult, Status> {
+    let handle = wire.handle(&name).map_err(|e| status(&e))?;
+    let sets = parameters(&handle.prepared, data).await?;
+    let schema = match sets.first() {
+        Some(first) => handle.prepared.schema_with(first).map_err(|e| status(&e))?,
+        None => handle.prepared.schema(),
+    };
+    wire.bind(&name, schema, sets).map_err(|e| status(&e))?;
+    Ok(DoPutPreparedStatementResult { prepared_statement_handle: Some(name) })
+}
+
+/// Prepares and runs a change.
+pub(super) async fn update_text(wire: &WireSession, sql: &str) -> Result<i64, Status> {
+    let prepared = wire.session.prepare(sql).await.map_err(|e| status(&e))?;
+    update(&wire.session, &prepared, vec![Vec::new()]).await
+}
+
+/// Runs a prepared change with the parameters that come with the call, or else with those that were bound before.
+pub(super) async fn update_prepared(wire: &WireSession, name: &Bytes, data: Upload) -> Result<i64, Status> {
+    let handle = wire.handle(name).map_err(|e| status(&e))?;
+    if handle.prepared.parameter_schema().fields().is_empty() {
+        return update(&wire.session, &handle.prepared, vec![Vec::new()]).await;
+    }
+    let mut data = data;
+    let sets = match data.next().await.map_err(|e| status(&e))? {
+        Some(first) => collect(&handle.prepared, first, data).await?,
+        None => handle.bound.ok_or_else(|| invalid("the statement has parameters but no values were given"))?,
+    };
+    update(&wire.session, &handle.prepared, sets).await
+}
+
 /// Runs a change once for each set of parameters; the number of rows of all.
-pub(super) async fn update(session: &Session, prepared: &Prepared, sets: Vec<Vec<ScalarValue>>) -> Result<i64, Status> {
+async fn update(session: &Session, prepared: &Prepared, sets: Sets) -> Result<i64, Status> {
     let mut total = 0u64;
-    let sets = if sets.is_empty() { vec![Vec::new()] } else { sets };
     for values in sets {
         let result = session.execute(prepared, values).await.map_err(|e| status(&e))?;
         let rows = match result.is_update() {
             true => result.affected_rows().await.map_err(|e| status(&e))?,
             // A query run as an update is run to its end, and changes nothing.
             false => {
-                result.collect().await.map_err(|e| status(&e))?;
+                let mut rows = result.into_stream();
+                while let Some(batch) = rows.next().await {
+                    batch.map_err(crate::status::stream_status)?;
+                }
                 0
             }
         };
         total = total.saturating_add(rows);
     }
-    i64::try_from(total).map_err(|_| Status::internal("the number of rows does not fit"))
+    Ok(i64::try_from(total).unwrap_or(i64::MAX))
 }
 
 /// Reads bound parameters: one set for each row, each value cast to the type the statement wants.
-pub(super) async fn parameters(
-    prepared: &Prepared,
-    stream: PeekableFlightDataStream,
-) -> Result<Vec<Vec<ScalarValue>>, Status> {
-    let data = stream.map(|item| item.map_err(|s| arrow_flight::error::FlightError::Tonic(Box::new(s))));
-    let mut batches = FlightRecordBatchStream::new_from_flight_data(data);
-    let schema = prepared.parameter_schema();
-    let mut sets = Vec::new();
-    while let Some(batch) = batches.next().await {
-        let batch = batch.map_err(|e| invalid(format!("cannot read the parameters: {e}")))?;
-        sets.extend(rows(&schema, &batch).map_err(|e| status(&e))?);
+async fn parameters(prepared: &Prepared, mut data: Upload) -> Result<Sets, Status> {
+    match data.next().await.map_err(|e| status(&e))? {
+        Some(first) => collect(prepared, first, data).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+async fn collect(prepared: &Prepared, first: RecordBatch, mut data: Upload) -> Result<Sets, Status> {
+    let mut sets = rows(prepared, &first).map_err(|e| status(&e))?;
+    while let Some(batch) = data.next().await.map_err(|e| status(&e))? {
+        let most = VALUES_MAX / batch.num_columns().max(1);
+        if sets.len() + batch.num_rows() > most {
+            return Err(status(&Error::limit(format!("more than {most} rows of parameters"), "the server; send fewer")));
+        }
+        sets.extend(rows(prepared, &batch).map_err(|e| status(&e))?);
     }
     Ok(sets)
 }
 
-fn rows(schema: &SchemaRef, batch: &RecordBatch) -> Result<Vec<Vec<ScalarValue>>> {
+fn rows(prepared: &Prepared, batch: &RecordBatch) -> Result<Sets> {
+    let schema: SchemaRef = prepared.parameter_schema();
     let (expected, given) = (schema.fields().len(), batch.num_columns());
     if expected != given {
         return Err(Error::invalid(format!("the statement has {expected} parameters but {given} were given")));
     }
-    let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| {
-        if column.data_type() == field.data_type() {
-            return Ok(Arc::clone(column));
-        }
-        let safe = arrow::compute::CastOptions { safe: false, ..Default::default() };
-        let converted = match column.null_count() == column.len() {
-            true => cast(column, field.data_type()),
-            false => arrow::compute::cast_with_options(column, field.data_type(), &safe),
-        };
-        converted.map_err(|_| {
-            let (name, wanted) = (field.name(), field.data_type());
-            Error::invalid(format!("parameter {name} of type {} cannot become {wanted}", column.data_type()))
-        })
-    });
-    let columns = columns.collect::<Result<Vec<_>>>()?;
+    let columns = batch.columns().iter().zip(schema.fields()).enumerate();
+    let columns: Vec<ArrayRef> =
+        columns.map(|(i, (column, field))| fit(column, field, prepared.takes_any_type(i))).collect::<Result<_>>()?;
     (0..batch.num_rows())
         .map(|row| {
-            let value =
-                |c: &arrow::array::ArrayRef| ScalarValue::try_from_array(c, row).map_err(headwater_engine::error::classify);
+            let value = |c: &ArrayRef| ScalarValue::try_from_array(c, row).map_err(headwater_engine::error::classify);
             columns.iter().map(value).collect()
         })
         .collect()
+}
+
+/// Values with the type of the parameter. Text may stand for any type; a value that does not fit is an error.
+fn fit(column: &ArrayRef, field: &FieldRef, any_type: bool) -> Result<ArrayRef> {
+    let given = column.data_type();
+    let wanted = match any_type && *given != DataType::Null {
+        true => output_type(given, Profile::Full),
+        false => field.data_type().clone(),
+    };
+    if *given == wanted {
+        return Ok(Arc::clone(column));
+    }
+    let mismatch = || Error::invalid(format!("parameter {} of type {given} cannot become {wanted}", field.name()));
+    if column.null_count() == column.len() || *given == DataType::Null {
+        return Ok(cast(column, &wanted).unwrap_or_else(|_| arrow::array::new_null_array(&wanted, column.len())));
+    }
+    if given.is_floating() && wanted.is_integer() && loses_fraction(column)? {
+        return Err(mismatch());
+    }
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(column, &wanted, &strict).map_err(|_| mismatch())
+}
+
+/// Whether a value has a part behind the point, which a whole number would lose.
+fn loses_fraction(column: &ArrayRef) -> Result<bool> {
+    let wide = cast(column, &DataType::Float64).map_err(|e| Error::invalid(e.to_string()))?;
+    let values = arrow::array::AsArray::as_primitive::<arrow::datatypes::Float64Type>(&wide);
+    Ok(values.iter().flatten().any(|v| v.fract() != 0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{AsArray, Float64Array, Int32Array, Int64Array, StringArray};
+    use arrow::datatypes::{Field, TimeUnit};
+
+    #[test]
+    fn parameters_take_the_type_that_the_statement_wants() {
+        let field = |t: DataType| Arc::new(Field::new("$1", t, true));
+        let text: ArrayRef = Arc::new(StringArray::from(vec!["2024-01-02T03:04:05"]));
+        let time = fit(&text, &field(DataType::Timestamp(TimeUnit::Microsecond, None)), false).unwrap();
+        assert!(!time.is_null(0));
+        let small: ArrayRef = Arc::new(Int32Array::from(vec![Some(7), None]));
+        let wide = fit(&small, &field(DataType::Int64), false).unwrap();
+        assert_eq!(wide.as_primitive::<arrow::datatypes::Int64Type>().value(0), 7);
+        let amount = fit(&text.slice(0, 0), &field(DataType::Decimal128(10, 2)), false).unwrap();
+        assert_eq!(amount.data_type(), &DataType::Decimal128(10, 2));
+        let nulls: ArrayRef = Arc::new(arrow::array::NullArray::new(2));
+        assert_eq!(fit(&nulls, &field(DataType::Date32), false).unwrap().null_count(), 2);
+        assert_eq!(fit(&nulls, &field(DataType::Utf8), true).unwrap().data_type(), &DataType::Utf8);
+        assert_eq!(fit(&small, &field(DataType::Utf8), true).unwrap().data_type(), &DataType::Int32);
+        let large: ArrayRef = Arc::new(Int64Array::from(vec![1 << 40]));
+        let error = fit(&large, &field(DataType::Int32), false).unwrap_err().to_string();
+        assert_eq!(error, "parameter $1 of type Int64 cannot become Int32");
+        let halves: ArrayRef = Arc::new(Float64Array::from(vec![1.5]));
+        assert!(fit(&halves, &field(DataType::Int64), false).is_err());
+        let whole: ArrayRef = Arc::new(Float64Array::from(vec![2.0]));
+        assert_eq!(fit(&whole, &field(DataType::Int64), false).unwrap().len(), 1);
+    }
 }

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
 
+mod clients;
 mod faults;
 mod filters;
+mod flight;
 mod injections;
 mod reads;
 mod writes;
