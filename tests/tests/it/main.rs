@@ -2,6 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
 
+mod clickhouse;
+mod clickhouse_echo;
+mod clickhouse_faults;
+mod clickhouse_filters;
+mod clickhouse_parallel;
+mod clickhouse_writes;
 mod faults;
 mod filters;
 mod injections;
