@@ -35,7 +35,7 @@ async fn an_exception_in_mid_stream_is_an_error() {
 async fn a_killed_query_is_an_error() {
     let view = "CREATE VIEW slow AS SELECT number AS id, sleepEachRow(0.001) AS t FROM numbers(10000000);\n";
     let database = ClickHouseDatabase::create(view).await;
-    let options = database.options().with("settings", "max_threads=1");
+    let options = database.options().with("settings", "max_threads=1, max_block_size=1000");
     let (session, name) = (database.session_with(&options).await, database.name());
     let sql = format!("SELECT * FROM ch.{name}.slow");
     let running = tokio::spawn(async move { session.query(&sql).await.unwrap().collect().await });
@@ -54,9 +54,10 @@ async fn a_killed_query_is_an_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_query_ends_at_the_server() {
-    let view = "CREATE VIEW slow AS SELECT number AS id, sleepEachRow(0.0005) AS t FROM numbers(10000000);\n";
+    let view = "CREATE VIEW slow AS SELECT number AS id, sleepEachRow(0.001) AS t FROM numbers(10000000);\n";
     let database = ClickHouseDatabase::create(view).await;
-    let (session, name) = (database.session().await, database.name());
+    let options = database.options().with("settings", "max_threads=1, max_block_size=1000");
+    let (session, name) = (database.session_with(&options).await, database.name());
     let count = format!(
         "SELECT count() FROM system.processes WHERE query LIKE '%{name}%slow%' AND query NOT LIKE '%system.processes%'"
     );

@@ -22,7 +22,7 @@ async fn parallel_readers_return_every_row_once() {
         let database = ClickHouseDatabase::create(&sql).await;
         let (session, name) = (database.session().await, database.name());
         let plan = table(&session, &format!("EXPLAIN SELECT k, id FROM ch.{name}.t")).await.join("\n");
-        assert!(plan.contains("partitions=4"), "{key}: {plan}");
+        assert!(plan.contains("partitions=") && !plan.contains("partitions=1"), "{key}: {plan}");
         let sql = format!(
             "SELECT count(*), count(DISTINCT id), sum(id), count(k), max(s), min(k) IS NULL FROM ch.{name}.t WHERE s <> upper('x')"
         );

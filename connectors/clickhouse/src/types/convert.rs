@@ -8,6 +8,7 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, Decimal256Array, DictionaryArray, Float32Array, GenericStringBuilder,
     Int32Array, IntervalMonthDayNanoArray, ListArray, MapArray, StringArray, StructArray, TimestampSecondArray,
 };
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
     DataType, Decimal128Type, Decimal256Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNano, TimeUnit,
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt32Type,
@@ -266,6 +267,19 @@ fn months_days_nanos(unit: &str) -> Option<(i64, i64, i64)> {
 }
 
 fn interval(wire: &ArrayRef, unit: &str) -> Outcome {
+    let number = match (wire.data_type(), unit) {
+        (DataType::Int64, _) => true,
+        // Seconds and their parts are durations on the wire.
+        (DataType::Duration(TimeUnit::Second), name) => name == "Second",
+        (DataType::Duration(TimeUnit::Millisecond), name) => name == "Millisecond",
+        (DataType::Duration(TimeUnit::Microsecond), name) => name == "Microsecond",
+        (DataType::Duration(TimeUnit::Nanosecond), name) => name == "Nanosecond",
+        _ => false,
+    };
+    if !number {
+        return Err(Fault::Changed);
+    }
+    let wire = cast(wire, &DataType::Int64).map_err(|_| Fault::Changed)?;
     let wire = wire.as_primitive_opt::<Int64Type>().ok_or(Fault::Changed)?;
     let (months, days, nanos) = months_days_nanos(unit).ok_or(Fault::Changed)?;
     let make = |n: i64| {
