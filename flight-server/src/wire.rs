@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use headwater_clickhouse::ClickHouseConnector;
 use headwater_common::Result;
 use headwater_common::config::Config;
 use headwater_engine::Engine;
@@ -11,5 +12,6 @@ use headwater_postgres::PostgresConnector;
 /// An engine with every connector.
 pub async fn engine(config: Config) -> Result<Engine> {
     let builder = Engine::builder().config(config);
-    builder.connector(Arc::new(PostgresConnector)).connector(Arc::new(FilesConnector)).build().await
+    let builder = builder.connector(Arc::new(PostgresConnector)).connector(Arc::new(ClickHouseConnector));
+    builder.connector(Arc::new(FilesConnector)).build().await
 }

@@ -3,9 +3,12 @@
 //! A test whose server is missing fails and says how to start it; it is never skipped.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+pub mod clickhouse;
+
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
+use headwater_clickhouse::ClickHouseConnector;
 use headwater_common::config::{Config, Options};
 use headwater_common::{Limits, environment};
 use headwater_engine::{Engine, Session};
@@ -85,7 +88,8 @@ async fn run(url: &str, sql: &str) {
 pub async fn engine(limits: Limits) -> Engine {
     let mut config = Config { limits, ..Config::default() };
     config.engine.target_partitions = 4;
-    Engine::builder().config(config).connector(Arc::new(PostgresConnector)).build().await.expect("an engine")
+    let builder = Engine::builder().config(config).connector(Arc::new(PostgresConnector));
+    builder.connector(Arc::new(ClickHouseConnector)).build().await.expect("an engine")
 }
 
 /// A session in which `database` is the source `pg`.

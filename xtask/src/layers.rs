@@ -10,11 +10,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sqlgen", &["common", "source"]),
     ("optimizer", &["common", "source"]),
     ("postgres", &["common", "source", "sqlgen"]),
+    ("clickhouse", &["common", "source", "sqlgen"]),
     ("files", &["common", "source"]),
     ("engine", &["common", "source", "sqlgen", "optimizer"]),
-    ("flight-server", &["common", "source", "engine", "postgres", "files"]),
+    ("flight-server", &["common", "source", "engine", "clickhouse", "postgres", "files"]),
     ("cli", &["common", "source", "engine", "flight-server"]),
-    ("tests", &["common", "source", "sqlgen", "engine", "postgres", "files", "flight-server"]),
+    ("tests", &["common", "source", "sqlgen", "engine", "clickhouse", "postgres", "files", "flight-server"]),
     ("benchmarks", &["common", "source", "engine", "postgres", "files", "flight-server"]),
 ];
 

@@ -2,7 +2,10 @@
 
 use std::fmt::Debug;
 
+use datafusion::common::ScalarValue;
 use headwater_common::{Error, Result};
+
+use crate::literal::{Literal, literal};
 
 /// The lexical rules of one database.
 pub trait Dialect: Debug + Send + Sync {
@@ -15,11 +18,38 @@ pub trait Dialect: Debug + Send + Sync {
     /// Appends a quoted text.
     fn text(&self, value: &str, out: &mut String) -> Result<()>;
 
-    /// Appends the placeholder of the parameter with this number, counted from 1.
-    fn placeholder(&self, number: usize, out: &mut String);
+    /// A value as text, with the type that reads it back exactly.
+    fn literal(&self, value: &ScalarValue) -> Result<Literal>;
+
+    /// Appends a text that is read as a value of a type; `None` is NULL.
+    fn typed(&self, text: Option<&str>, type_name: &str, out: &mut String) -> Result<()>;
+
+    /// Appends the placeholder of the parameter with this number, counted from 1, read as a value of a type.
+    fn placeholder(&self, number: usize, type_name: &str, out: &mut String);
+
+    /// Whether a parameter can be NULL; otherwise NULL is written as such.
+    fn binds_null(&self) -> bool {
+        true
+    }
+
+    /// Name of the type of texts.
+    fn text_type(&self) -> &'static str;
 
     /// Appends the clause that makes a text compare and sort by its bytes.
     fn byte_order(&self, out: &mut String);
+
+    /// Appends the clause that names the escape character of LIKE.
+    fn like_escape(&self, escape: char, out: &mut String) -> Result<()>;
+
+    /// Whether it has `IS TRUE`, `IS FALSE`, `IS UNKNOWN` and `IS DISTINCT FROM`; otherwise they are written with `coalesce`.
+    fn has_truth_tests(&self) -> bool {
+        true
+    }
+
+    /// Appends an element of an IN list in a shorter form than [`Dialect::literal`] has, where one exists that means the same.
+    fn list_element(&self, _value: &ScalarValue, _out: &mut String) -> Result<bool> {
+        Ok(false)
+    }
 }
 
 /// PostgreSQL and databases that speak its SQL.
@@ -68,18 +98,46 @@ impl Dialect for Postgres {
         Ok(())
     }
 
-    fn placeholder(&self, number: usize, out: &mut String) {
+    fn literal(&self, value: &ScalarValue) -> Result<Literal> {
+        literal(value)
+    }
+
+    fn typed(&self, text: Option<&str>, type_name: &str, out: &mut String) -> Result<()> {
+        match text {
+            Some(text) => self.text(text, out)?,
+            None => out.push_str("NULL"),
+        }
+        out.push_str("::");
+        out.push_str(type_name);
+        Ok(())
+    }
+
+    fn placeholder(&self, number: usize, type_name: &str, out: &mut String) {
         out.push('$');
         out.push_str(&number.to_string());
+        if type_name != "text" {
+            out.push_str("::text");
+        }
+        out.push_str("::");
+        out.push_str(type_name);
+    }
+
+    fn text_type(&self) -> &'static str {
+        "text"
     }
 
     fn byte_order(&self, out: &mut String) {
         out.push_str(" COLLATE \"C\"");
     }
+
+    fn like_escape(&self, escape: char, out: &mut String) -> Result<()> {
+        out.push_str(" ESCAPE ");
+        self.text(&escape.to_string(), out)
+    }
 }
 
 /// Refuses names that no database has.
-fn check_name(name: &str, bytes_max: usize) -> Result<()> {
+pub(crate) fn check_name(name: &str, bytes_max: usize) -> Result<()> {
     if name.is_empty() || name.len() > bytes_max || name.contains('\0') {
         let message = format!("a name must have 1 to {bytes_max} bytes and no character with code zero");
         return Err(Error::invalid(message));

@@ -16,6 +16,7 @@
 //! # Ok::<(), headwater_common::Error>(())
 //! ```
 
+mod clickhouse;
 mod dialect;
 mod expr;
 mod literal;
@@ -23,6 +24,7 @@ mod select;
 mod statement;
 mod writer;
 
+pub use clickhouse::{ClickHouse, ClickHouseStatement};
 pub use dialect::{Dialect, Postgres};
 pub use expr::{Expr, Operator};
 pub use literal::{Literal, literal};

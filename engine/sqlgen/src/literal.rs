@@ -1,5 +1,7 @@
 //! Values as the text that PostgreSQL-like databases read back exactly.
 
+use std::borrow::Cow;
+
 use datafusion::arrow::datatypes::{IntervalDayTime, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
 use headwater_common::{Error, Result};
@@ -10,7 +12,16 @@ pub struct Literal {
     /// Text form; `None` is NULL.
     pub text: Option<String>,
     /// Type name.
-    pub type_name: &'static str,
+    pub type_name: Cow<'static, str>,
+    /// What stands around the text once it is read as that type, such as a function that makes the value of it.
+    pub around: (&'static str, &'static str),
+}
+
+impl Literal {
+    /// A text that is read as a type.
+    pub fn new(text: Option<String>, type_name: impl Into<Cow<'static, str>>) -> Self {
+        Self { text, type_name: type_name.into(), around: ("", "") }
+    }
 }
 
 /// The literal of a value. A value that PostgreSQL cannot hold exactly is refused: nanoseconds that are not whole
@@ -59,7 +70,7 @@ pub fn literal(value: &ScalarValue) -> Result<Literal> {
     };
     // PostgreSQL reads a time of day without a zone; for timestamptz the text is in UTC.
     let zoned = type_name == "timestamptz";
-    Ok(Literal { text: text.map(|t| if zoned { in_utc(t) } else { t }), type_name })
+    Ok(Literal::new(text.map(|t| if zoned { in_utc(t) } else { t }), type_name))
 }
 
 /// The zone stands before the era.
@@ -100,7 +111,7 @@ fn special(v: f64) -> Option<String> {
 }
 
 /// The decimal number `digits * 10^-scale`, exactly.
-fn decimal(digits: &str, scale: i8) -> String {
+pub(crate) fn decimal(digits: &str, scale: i8) -> String {
     let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |d| ("-", d));
     if scale <= 0 {
         let zeros = if digits == "0" { 0 } else { usize::from(scale.unsigned_abs()) };
@@ -123,7 +134,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A date of the proleptic Gregorian calendar from days since 1970-01-01 (Hinnant, "chrono-Compatible Low-Level Date
 /// Algorithms", `civil_from_days`), with PostgreSQL's `BC` for years before 1.
-fn civil(days: i64) -> (String, &'static str) {
+pub(crate) fn civil(days: i64) -> (String, &'static str) {
     let z = i128::from(days) + 719_468;
     let era = z.div_euclid(146_097);
     let day_of_era = z.rem_euclid(146_097);
@@ -171,7 +182,8 @@ mod tests {
 
     fn text(value: ScalarValue) -> (String, &'static str) {
         let found = literal(&value).unwrap();
-        (found.text.unwrap(), found.type_name)
+        let Cow::Borrowed(type_name) = found.type_name else { panic!("a made-up type name") };
+        (found.text.unwrap(), type_name)
     }
 
     #[test]
@@ -204,6 +216,6 @@ mod tests {
     #[test]
     fn null_keeps_its_type() {
         let null = literal(&ScalarValue::Int32(None)).unwrap();
-        assert_eq!(null, Literal { text: None, type_name: "int4" });
+        assert_eq!(null, Literal::new(None, "int4"));
     }
 }

@@ -24,6 +24,8 @@ pub struct Select {
     pub table: String,
     /// Only this table, without the tables that inherit from it.
     pub only: bool,
+    /// Rows as they are after all merges of the table's engine (ClickHouse's FINAL).
+    pub merged: bool,
     /// Filters, combined with AND.
     pub filters: Vec<Expr>,
     /// Sort order.

@@ -4,8 +4,7 @@ use datafusion::common::ScalarValue;
 use headwater_common::{Error, Result};
 
 use crate::dialect::Dialect;
-use crate::expr::Expr;
-use crate::literal::literal;
+use crate::expr::{Expr, Operator};
 use crate::select::Select;
 use crate::statement::Statement;
 
@@ -202,6 +201,9 @@ impl<'a> Writer<'a> {
             self.push("ONLY ");
         }
         self.table(Some(&select.schema), &select.table)?;
+        if select.merged {
+            self.push(" FINAL");
+        }
         self.filters(&select.filters)?;
         for (i, key) in select.order.iter().enumerate() {
             self.push(if i == 0 { " ORDER BY " } else { ", " });
@@ -245,6 +247,15 @@ impl<'a> Writer<'a> {
                 self.push(")");
                 Ok(())
             }
+            Expr::Binary(left, Operator::IsDistinctFrom, right) if !self.dialect.has_truth_tests() => {
+                self.push("(NOT ");
+                self.same(left, right)?;
+                self.push(")");
+                Ok(())
+            }
+            Expr::Binary(left, Operator::IsNotDistinctFrom, right) if !self.dialect.has_truth_tests() => {
+                self.same(left, right)
+            }
             Expr::Binary(left, operator, right) => {
                 self.push("(");
                 self.write(left)?;
@@ -265,9 +276,12 @@ impl<'a> Writer<'a> {
             }
             Expr::IsNull(inner) => self.suffixed(inner, " IS NULL"),
             Expr::IsNotNull(inner) => self.suffixed(inner, " IS NOT NULL"),
-            Expr::IsTrue(inner) => self.suffixed(inner, " IS TRUE"),
-            Expr::IsFalse(inner) => self.suffixed(inner, " IS FALSE"),
-            Expr::IsUnknown(inner) => self.suffixed(inner, " IS UNKNOWN"),
+            Expr::IsTrue(inner) if self.dialect.has_truth_tests() => self.suffixed(inner, " IS TRUE"),
+            Expr::IsFalse(inner) if self.dialect.has_truth_tests() => self.suffixed(inner, " IS FALSE"),
+            Expr::IsUnknown(inner) if self.dialect.has_truth_tests() => self.suffixed(inner, " IS UNKNOWN"),
+            Expr::IsTrue(inner) => self.or_false("coalesce(", inner, ", FALSE)"),
+            Expr::IsFalse(inner) => self.or_false("coalesce((NOT ", inner, "), FALSE)"),
+            Expr::IsUnknown(inner) => self.suffixed(inner, " IS NULL"),
             Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated),
             Expr::Like { expr, pattern, escape, negated } => self.like(expr, pattern, *escape, *negated),
             Expr::CountRows => {
@@ -318,7 +332,10 @@ impl<'a> Writer<'a> {
         self.push("(");
         self.write(expr)?;
         self.push(if negated { " NOT IN (" } else { " IN (" });
-        self.comma_separated(list, |w, element| w.write(element))?;
+        self.comma_separated(list, |w, element| match element {
+            Expr::Value(value) if w.dialect.list_element(value, &mut w.out)? => Ok(()),
+            other => w.write(other),
+        })?;
         self.push("))");
         Ok(())
     }
@@ -331,35 +348,51 @@ impl<'a> Writer<'a> {
         self.push("(");
         self.write(expr)?;
         self.push(if negated { " NOT LIKE " } else { " LIKE " });
-        self.typed(Some(pattern.to_owned()), "text")?;
-        self.push(" ESCAPE ");
-        self.dialect.text(&escape.to_string(), &mut self.out)?;
+        self.typed(Some(pattern.to_owned()), self.dialect.text_type())?;
+        self.dialect.like_escape(escape, &mut self.out)?;
         self.push(")");
         Ok(())
     }
 
     fn value(&mut self, value: &ScalarValue) -> Result<()> {
-        let literal = literal(value)?;
-        self.typed(literal.text, literal.type_name)
+        let literal = self.dialect.literal(value)?;
+        let (before, after) = if literal.text.is_some() { literal.around } else { ("", "") };
+        self.push(before);
+        self.typed(literal.text, &literal.type_name)?;
+        self.push(after);
+        Ok(())
     }
 
     fn typed(&mut self, text: Option<String>, type_name: &str) -> Result<()> {
-        match (self.mode, text) {
-            (Mode::Inline, None) => self.push("NULL"),
-            (Mode::Inline, Some(text)) => self.dialect.text(&text, &mut self.out)?,
-            (Mode::Bind, text) => {
-                if self.parameters.len() >= PARAMETERS_MAX {
-                    return Err(Error::unsupported(format!("a statement with more than {PARAMETERS_MAX} values")));
-                }
-                self.parameters.push(text);
-                self.dialect.placeholder(self.parameters.len(), &mut self.out);
-                if type_name != "text" {
-                    self.push("::text");
-                }
-            }
+        if self.mode == Mode::Inline || (text.is_none() && !self.dialect.binds_null()) {
+            return self.dialect.typed(text.as_deref(), type_name, &mut self.out);
         }
-        self.push("::");
-        self.push(type_name);
+        if self.parameters.len() >= PARAMETERS_MAX {
+            return Err(Error::unsupported(format!("a statement with more than {PARAMETERS_MAX} values")));
+        }
+        self.parameters.push(text);
+        self.dialect.placeholder(self.parameters.len(), type_name, &mut self.out);
+        Ok(())
+    }
+
+    /// `IS NOT DISTINCT FROM` where the database has no such operator; never null.
+    fn same(&mut self, left: &Expr, right: &Expr) -> Result<()> {
+        self.push("coalesce((");
+        self.write(left)?;
+        self.push(" = ");
+        self.write(right)?;
+        self.push("), ((");
+        self.write(left)?;
+        self.push(" IS NULL) AND (");
+        self.write(right)?;
+        self.push(" IS NULL)))");
+        Ok(())
+    }
+
+    fn or_false(&mut self, before: &str, inner: &Expr, after: &str) -> Result<()> {
+        self.push(before);
+        self.write(inner)?;
+        self.push(after);
         Ok(())
     }
 }

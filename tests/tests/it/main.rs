@@ -3,6 +3,12 @@
 #![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
 
 mod clients;
+mod clickhouse;
+mod clickhouse_echo;
+mod clickhouse_faults;
+mod clickhouse_filters;
+mod clickhouse_parallel;
+mod clickhouse_writes;
 mod faults;
 mod filters;
 mod flight;

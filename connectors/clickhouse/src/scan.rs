@@ -1,0 +1,249 @@
+//! Reads an Arrow stream.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::compute::cast;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::Stream;
+use headwater_common::{Error, Result};
+use headwater_source::{ErrorExt, OpenScan};
+use headwater_sqlgen::{ClickHouseStatement, Sql};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::body::ArrowBody;
+use crate::connect::{Connections, Query};
+use crate::error::{broken, code_of, exception, is_stale};
+use crate::settings::ServerSettings;
+use crate::source::ClickHouseSource;
+use crate::types::{ChType, Fault, convert};
+
+/// Bytes that are read behind a broken stream, to find the server's exception.
+const AFTER_BYTES: usize = 1 << 20;
+
+/// One range, ready to be read.
+pub(crate) struct Reading {
+    pub(crate) source: Arc<ClickHouseSource>,
+    pub(crate) scan: OpenScan,
+    pub(crate) sql: Sql,
+    /// Types of the output, in order.
+    pub(crate) columns: Vec<(String, ChType)>,
+    pub(crate) settings: ServerSettings,
+}
+
+/// Starts reading when it is first polled.
+pub(crate) fn stream(reading: Reading) -> SendableRecordBatchStream {
+    let schema = Arc::clone(&reading.scan.schema);
+    let batches = futures::stream::once(async move {
+        let running = start(reading).await.map_err(ErrorExt::into_datafusion)?;
+        Ok::<_, DataFusionError>(futures::stream::try_unfold(running, |mut running| async move {
+            let batch = running.next().await.map_err(ErrorExt::into_datafusion)?;
+            Ok(batch.map(|batch| (batch, running)))
+        }))
+    });
+    let flat: Pin<Box<dyn Stream<Item = _> + Send>> = Box::pin(futures::TryStreamExt::try_flatten(batches));
+    Box::pin(RecordBatchStreamAdapter::new(schema, flat))
+}
+
+async fn start(reading: Reading) -> Result<Running> {
+    let source = &reading.source;
+    reading.settings.check(&source.name)?;
+    let place = Place::take(&reading).await?;
+    let id = format!("headwater-{}-{:016x}", reading.scan.query.id, rand::random::<u64>());
+    let kill =
+        Kill { connections: source.connections.clone(), settings: reading.settings.clone(), id: id.clone(), armed: true };
+    let mut settings = reading.settings.sent.clone();
+    if !reading.settings.restricted && !settings.iter().any(|(name, _)| name == "max_block_size") {
+        settings.push(("max_block_size".to_owned(), reading.scan.batch_rows.max(1).to_string()));
+    }
+    settings.push(("default_format".to_owned(), "ArrowStream".to_owned()));
+    let query = Query { sql: &reading.sql.text, settings: &settings, parameters: &reading.sql.parameters, id: Some(&id) };
+    let answer = match source.connections.read(&query).await {
+        Ok(answer) => answer,
+        Err(e) => {
+            if code_of_message(&e).is_some_and(is_stale) {
+                source.mark_stale();
+            }
+            kill.disarm();
+            return Err(e);
+        }
+    };
+    let tag = answer.headers.get("x-clickhouse-exception-tag").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    Ok(Running {
+        reading,
+        body: answer.body,
+        arrow: ArrowBody::new(tag),
+        batches: VecDeque::new(),
+        kill: Some(kill),
+        _place: place,
+    })
+}
+
+/// The number that our own message of an exception ends with.
+fn code_of_message(error: &Error) -> Option<i32> {
+    let (_, rest) = error.message().rsplit_once("(code ")?;
+    rest.split(')').next()?.parse().ok()
+}
+
+/// A place among the requests of a source. A query that holds one already never waits for another: two queries that wait for
+/// each other would wait forever.
+struct Place {
+    running: Arc<AtomicUsize>,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    async fn take(reading: &Reading) -> Result<Self> {
+        let connections = &reading.source.connections;
+        let running = reading.scan.query.state(&reading.source.name, || Arc::new(AtomicUsize::new(0)));
+        let permit = match running.load(Ordering::Acquire) {
+            0 => Some(connections.place().await?),
+            _ => connections.free_place(),
+        };
+        running.fetch_add(1, Ordering::AcqRel);
+        Ok(Self { running, _permit: permit })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.running.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Ends the query at the server unless it was read to its end.
+struct Kill {
+    connections: Connections,
+    settings: ServerSettings,
+    id: String,
+    armed: bool,
+}
+
+impl Kill {
+    fn disarm(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Kill {
+    fn drop(&mut self) {
+        // A user that may only read cannot kill; the server then notices the closed connection by itself.
+        if !self.armed || self.settings.restricted {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (connections, id) = (self.connections.clone(), std::mem::take(&mut self.id));
+        runtime.spawn(async move {
+            let Ok(text) = ClickHouseStatement::KillQuery(id).text() else { return };
+            if let Err(e) = connections.run(&text, &[]).await {
+                tracing::warn!(error = %e, "cannot end a query at the source");
+            }
+        });
+    }
+}
+
+struct Running {
+    reading: Reading,
+    body: Incoming,
+    arrow: ArrowBody,
+    batches: VecDeque<RecordBatch>,
+    kill: Option<Kill>,
+    _place: Place,
+}
+
+impl Running {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(batch) = self.batches.pop_front() {
+                if batch.num_rows() > 0 {
+                    return self.converted(&batch).map(Some);
+                }
+                continue;
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    let Ok(piece) = frame.into_data() else { continue };
+                    if let Err(e) = self.arrow.push(&piece, &mut self.batches) {
+                        return Err(self.broken_off(Some(&e)).await);
+                    }
+                }
+                Some(Err(e)) => return Err(self.broken_off(Some(&e)).await),
+                None if self.arrow.finish() => {
+                    if let Some(kill) = self.kill.take() {
+                        kill.disarm();
+                    }
+                    return Ok(None);
+                }
+                None => return Err(self.broken_off(None).await),
+            }
+        }
+    }
+
+    /// Why the stream broke off: the server's exception when it wrote one.
+    async fn broken_off(&mut self, error: Option<&(dyn std::error::Error + Send + Sync + 'static)>) -> Error {
+        let mut after = 0;
+        while let Some(Ok(frame)) = self.body.frame().await {
+            let Ok(piece) = frame.into_data() else { continue };
+            self.arrow.remember(&piece);
+            after += piece.len();
+            if after > AFTER_BYTES {
+                break;
+            }
+        }
+        let name = &self.reading.source.name;
+        match (self.arrow.exception(), error) {
+            (Some(told), _) => {
+                if let Some(kill) = self.kill.take() {
+                    kill.disarm();
+                }
+                if code_of(&told).is_some_and(is_stale) {
+                    self.reading.source.mark_stale();
+                }
+                exception(name, None, &told)
+            }
+            (None, Some(e)) => {
+                let cause = broken(name, e);
+                Error::unavailable(name, format!("the answer broke off: {}", cause.message()))
+            }
+            (None, None) => Error::unavailable(name, "the answer broke off before its end"),
+        }
+    }
+
+    fn converted(&self, wire: &RecordBatch) -> Result<RecordBatch> {
+        let scan = &self.reading.scan;
+        let source = &self.reading.source;
+        let options = RecordBatchOptions::new().with_row_count(Some(wire.num_rows()));
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.reading.columns.len());
+        // A scan without columns still asks for one, to count its rows.
+        if !self.reading.columns.is_empty() && wire.num_columns() != self.reading.columns.len() {
+            return Err(self.changed());
+        }
+        for ((name, t), array) in self.reading.columns.iter().zip(wire.columns()) {
+            let array = convert(t, array, &source.config.types).map_err(|fault| match fault {
+                Fault::Value(remedy) => Error::source_failed(&source.name, format!("column \"{name}\" holds {remedy}")),
+                Fault::Changed => self.changed(),
+            })?;
+            columns.push(array);
+        }
+        if scan.command.count
+            && let (Some(count), Some(field)) = (columns.first_mut(), scan.schema.fields().first())
+        {
+            *count = cast(count, field.data_type()).map_err(|e| Error::internal(e.to_string()))?;
+        }
+        RecordBatch::try_new_with_options(Arc::clone(&scan.schema), columns, &options).map_err(|_| self.changed())
+    }
+
+    fn changed(&self) -> Error {
+        self.reading.source.mark_stale();
+        let table = &self.reading.scan.command.table;
+        let message = format!("{table} has changed since it was looked at; run the query again");
+        Error::source_failed(&self.reading.source.name, message).retryable(true)
+    }
+}

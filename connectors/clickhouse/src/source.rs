@@ -1,0 +1,346 @@
+//! The connector and its sources.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::catalog::TableProvider;
+use datafusion::common::ScalarValue;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::Expr;
+use headwater_common::config::{OptionSpec, Options};
+use headwater_common::{Error, Result};
+use headwater_source::{
+    ConnectContext, Connector, Discovery, OpenScan, PartitionBounds, RemoteSource, RemoteTable, RemoteText, ScanCommand,
+    SortKey, Source, Support, TableMeta, TableName,
+};
+use headwater_sqlgen as sql;
+use parking_lot::RwLock;
+
+use crate::config::{ClickHouseConfig, OPTIONS};
+use crate::connect::Connections;
+use crate::discover::{TableTypes, discover, fingerprint, number, server};
+use crate::pushdown::{Columns, translate};
+use crate::scan::{Reading, stream};
+use crate::settings::ServerSettings;
+use crate::types::{ChKind, ChType};
+
+/// More values, or longer ones, are written into the text: an address has a greatest length.
+const PARAMETERS_MAX: usize = 64;
+const PARAMETER_BYTES_MAX: usize = 16 << 10;
+
+/// Makes ClickHouse sources.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct ClickHouseConnector;
+
+#[async_trait]
+impl Connector for ClickHouseConnector {
+    fn kind(&self) -> &'static str {
+        "clickhouse"
+    }
+
+    fn options(&self) -> &'static [OptionSpec] {
+        OPTIONS
+    }
+
+    async fn connect(&self, name: &str, options: &Options, _context: &ConnectContext) -> Result<Arc<dyn Source>> {
+        let config = ClickHouseConfig::read(options)?;
+        let connections = Connections::new(name, &config)?;
+        let source = ClickHouseSource {
+            name: name.to_owned(),
+            config,
+            connections,
+            tables: RwLock::default(),
+            settings: RwLock::default(),
+            stale: AtomicBool::new(false),
+        };
+        Ok(Arc::new(source))
+    }
+}
+
+/// What only this connector knows of a table.
+#[derive(Debug, Clone)]
+struct Table {
+    types: TableTypes,
+    /// The column whose ranges are read in parallel.
+    split_key: Option<String>,
+}
+
+/// One ClickHouse server.
+#[derive(Debug)]
+pub(crate) struct ClickHouseSource {
+    pub(crate) name: String,
+    pub(crate) config: ClickHouseConfig,
+    pub(crate) connections: Connections,
+    tables: RwLock<HashMap<TableName, Table>>,
+    settings: RwLock<ServerSettings>,
+    /// A reader found a table that is not what discovery found.
+    stale: AtomicBool,
+}
+
+impl ClickHouseSource {
+    fn table(&self, table: &TableName) -> Result<Table> {
+        let found = self.tables.read().get(table).cloned();
+        found.ok_or_else(|| Error::not_found(format!("source {} has no table {table}; run REFRESH SOURCE", self.name)))
+    }
+
+    /// Types of a table's columns.
+    pub(crate) fn types_of(&self, table: &TableName) -> Result<TableTypes> {
+        Ok(self.table(table)?.types)
+    }
+
+    /// Runs `use_columns` with what the push-down knows of a table.
+    pub(crate) fn with_columns<T>(&self, table: &TableName, use_columns: impl FnOnce(&Columns<'_>) -> T) -> Result<T> {
+        let types = self.types_of(table)?;
+        Ok(use_columns(&Columns { types: types.as_slice(), options: self.config.types }))
+    }
+
+    /// The settings that are sent.
+    pub(crate) fn settings(&self) -> ServerSettings {
+        self.settings.read().clone()
+    }
+
+    /// The last discovery no longer holds.
+    pub(crate) fn mark_stale(&self) {
+        self.stale.store(true, Ordering::Release);
+    }
+
+    fn select(&self, command: &ScanCommand, bounds: &PartitionBounds) -> Result<(sql::Select, Vec<(String, ChType)>)> {
+        let types = self.types_of(&command.table)?;
+        let mut select = sql::Select::from_table(&command.table.schema, &command.table.table);
+        select.merged = self.config.is_final(&command.table.schema, &command.table.table);
+        let mut output = Vec::new();
+        if command.count {
+            select.columns.push(sql::Expr::CountRows);
+            output.push(("count".to_owned(), ChType::new(ChKind::Native(DataType::UInt64))));
+        }
+        for name in &command.columns {
+            let t = types.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone());
+            let t = t.ok_or_else(|| Error::not_found(format!("{} has no column {name}", command.table)))?;
+            let column = sql::Expr::column(name);
+            select.columns.push(match t.cast() {
+                Some(cast) => column.cast(cast),
+                None => column,
+            });
+            output.push((name.clone(), t));
+        }
+        if select.columns.is_empty() {
+            select.columns.push(sql::Expr::Value(ScalarValue::UInt8(Some(1))));
+        }
+        select.filters = self.filters(&command.table, &command.filters)?;
+        select.filters.extend(range_filter(types.as_slice(), bounds)?);
+        for key in &command.order {
+            let expr = self.with_columns(&command.table, |c| c.sort_key(&key.column))?.map_err(Error::unsupported)?;
+            select.order.push(sql::Order { expr, descending: key.descending, nulls_first: key.nulls_first });
+        }
+        select.limit = command.fetch;
+        Ok((select, output))
+    }
+
+    /// Filters that were accepted before, as the server's.
+    fn filters(&self, table: &TableName, filters: &[Expr]) -> Result<Vec<sql::Expr>> {
+        self.with_columns(table, |columns| {
+            let translated = filters.iter().map(|f| translate(columns, f).map(|t| t.expr).map_err(Error::unsupported));
+            translated.collect()
+        })?
+    }
+
+    async fn learn_server(&self) -> Result<String> {
+        let (version, settings) = server(&self.connections, &self.config).await?;
+        *self.settings.write() = settings;
+        Ok(version)
+    }
+}
+
+/// The text with its values as parameters where an address has room for them.
+pub(crate) fn bound(select: &sql::Select) -> Result<sql::Sql> {
+    let write = |mode| sql::Writer::new(&sql::ClickHouse, mode).select(select).map(sql::Writer::finish);
+    if let Ok(found) = write(sql::Mode::Bind) {
+        let bytes: usize = found.parameters.iter().flatten().map(String::len).sum();
+        if found.parameters.len() <= PARAMETERS_MAX && bytes <= PARAMETER_BYTES_MAX {
+            return Ok(found);
+        }
+    }
+    write(sql::Mode::Inline)
+}
+
+/// Rows whose key is in a range; the first range also holds the nulls.
+fn range_filter(types: &[(String, ChType)], bounds: &PartitionBounds) -> Result<Vec<sql::Expr>> {
+    let (column, from, to) = match bounds {
+        PartitionBounds::Whole => return Ok(Vec::new()),
+        PartitionBounds::Key { column, from, to } => (column, *from, *to),
+        _ => return Err(Error::internal("ClickHouse tables are split by key")),
+    };
+    let t = types.iter().find(|(n, _)| n == column).map(|(_, t)| t);
+    let t = t.ok_or_else(|| Error::internal(format!("no column {column}")))?;
+    let value = |v: i64| {
+        let fits = || Error::internal(format!("{column}: a range ends outside the type"));
+        let value = match t.kind {
+            ChKind::Date => ScalarValue::Date32(Some(i32::try_from(v).map_err(|_| fits())?)),
+            ChKind::DateTime => ScalarValue::TimestampSecond(Some(v), Some("UTC".into())),
+            _ => ScalarValue::Int64(Some(v)),
+        };
+        Ok::<_, Error>(sql::Expr::Value(value))
+    };
+    let key = || sql::Expr::column(column);
+    let mut parts = Vec::new();
+    if let Some(from) = from {
+        parts.push(sql::Expr::compare(key(), sql::Operator::GtEq, value(from)?));
+    }
+    if let Some(to) = to {
+        let below = sql::Expr::compare(key(), sql::Operator::Lt, value(to)?);
+        parts.push(match from.is_none() && t.nullable {
+            true => sql::Expr::Any(vec![below, sql::Expr::IsNull(Box::new(key()))]),
+            false => below,
+        });
+    }
+    Ok(parts)
+}
+
+#[async_trait]
+impl Source for ClickHouseSource {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn kind(&self) -> &'static str {
+        "clickhouse"
+    }
+
+    fn location(&self) -> String {
+        self.config.location()
+    }
+
+    async fn check(&self) -> Result<String> {
+        self.learn_server().await
+    }
+
+    async fn discover(&self) -> Result<Discovery> {
+        self.learn_server().await?;
+        self.stale.store(false, Ordering::Release);
+        let mut found = discover(&self.connections, &self.config).await?;
+        let mut tables = HashMap::new();
+        for table in found.discovery.schemas.values().flat_map(|s| s.tables.values()) {
+            let Some(types) = found.types.remove(&table.name) else { continue };
+            let attribute = |name: &str| table.attributes.get(name).map_or("", String::as_str);
+            let engine = attribute("engine");
+            let splits = engine.ends_with("MergeTree")
+                && (self.config.parallel_replicated || !(engine.starts_with("Replicated") || engine.starts_with("Shared")));
+            let split_key = Some(attribute("split_key").to_owned()).filter(|k| splits && !k.is_empty());
+            tables.insert(table.name.clone(), Table { types, split_key });
+        }
+        *self.tables.write() = tables;
+        Ok(found.discovery)
+    }
+
+    async fn fingerprint(&self) -> Result<Option<u64>> {
+        if self.is_stale() {
+            return Ok(None);
+        }
+        fingerprint(&self.connections).await.map(Some)
+    }
+
+    fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Acquire)
+    }
+
+    async fn provider(self: Arc<Self>, table: Arc<TableMeta>) -> Result<Arc<dyn TableProvider>> {
+        Ok(Arc::new(RemoteTable::new(self, table)))
+    }
+
+    fn remote(self: Arc<Self>) -> Option<Arc<dyn RemoteSource>> {
+        Some(self)
+    }
+
+    async fn close(&self) {
+        self.connections.close();
+    }
+}
+
+#[async_trait]
+impl RemoteSource for ClickHouseSource {
+    fn filter_support(&self, table: &TableMeta, filter: &Expr) -> Support {
+        match self.with_columns(&table.name, |columns| translate(columns, filter)) {
+            Ok(Ok(translated)) if translated.exact => Support::Exact,
+            Ok(Ok(_)) => Support::Superset,
+            Ok(Err(reason)) => Support::No(reason),
+            Err(e) => Support::No(e.message().to_owned()),
+        }
+    }
+
+    fn sort_support(&self, table: &TableMeta, keys: &[SortKey]) -> Support {
+        let sortable = self
+            .with_columns(&table.name, |columns| keys.iter().try_for_each(|key| columns.sort_key(&key.column).map(drop)));
+        match sortable {
+            Ok(Ok(())) => Support::Exact,
+            Ok(Err(reason)) => Support::No(reason),
+            Err(e) => Support::No(e.message().to_owned()),
+        }
+    }
+
+    fn counts(&self) -> bool {
+        true
+    }
+
+    /// Ranges of the primary key's first column. A row is in one range whatever part it is in, so merges that run between the
+    /// readers neither lose nor double it.
+    async fn partitions(&self, command: &ScanCommand, target: usize) -> Result<Vec<PartitionBounds>> {
+        let whole = vec![PartitionBounds::Whole];
+        let table = self.table(&command.table)?;
+        let Some(column) = table.split_key else { return Ok(whole) };
+        let parts = u32::try_from(target.min(self.connections.size())).unwrap_or(1);
+        if parts < 2 {
+            return Ok(whole);
+        }
+        let statement = sql::ClickHouseStatement::KeyQuantiles {
+            schema: command.table.schema.clone(),
+            table: command.table.table.clone(),
+            column: column.clone(),
+            parts,
+        };
+        let text = format!("{} FORMAT JSONCompactEachRow", statement.text()?);
+        let rows = match self.connections.rows(&text, &self.settings().sent).await {
+            Ok(rows) => rows,
+            Err(e) => {
+                tracing::debug!(source = self.name, error = %e, "the index cannot be read; one reader reads the table");
+                return Ok(whole);
+            }
+        };
+        let edges = rows.first().and_then(|row| row.first()).and_then(|v| v.as_array());
+        let mut edges: Vec<i64> = edges.into_iter().flatten().filter_map(number).collect();
+        let signed = |t: &ChType| !matches!(&t.kind, ChKind::Native(native) if native.is_unsigned_integer());
+        if !table.types.iter().any(|(name, t)| *name == column && signed(t)) {
+            edges.retain(|edge| *edge >= 0);
+        }
+        edges.sort_unstable();
+        edges.dedup();
+        let (mut bounds, mut from) = (Vec::new(), None);
+        for to in edges.into_iter().map(Some).chain([None]) {
+            bounds.push(PartitionBounds::Key { column: column.clone(), from, to });
+            from = to;
+        }
+        Ok(if bounds.len() > 1 { bounds } else { whole })
+    }
+
+    fn render(&self, command: &ScanCommand, bounds: &PartitionBounds) -> Result<RemoteText> {
+        let (select, _) = self.select(command, bounds)?;
+        let text = sql::Writer::new(&sql::ClickHouse, sql::Mode::Inline).select(&select)?.finish().text;
+        Ok(RemoteText { text, parameters: 0 })
+    }
+
+    fn open(self: Arc<Self>, scan: OpenScan) -> Result<SendableRecordBatchStream> {
+        let (select, columns) = self.select(&scan.command, &scan.bounds)?;
+        let (sql, settings) = (bound(&select)?, self.settings());
+        Ok(stream(Reading { source: self, scan, sql, columns, settings }))
+    }
+
+    async fn insert(&self, table: &TableMeta, rows: SendableRecordBatchStream) -> Result<u64> {
+        crate::write::insert(self, table, rows).await
+    }
+
+    async fn delete(&self, table: &TableMeta, filters: &[Expr]) -> Result<u64> {
+        crate::write::delete(self, table, filters).await
+    }
+}

@@ -1,0 +1,229 @@
+//! What goes wrong with ClickHouse is an error that names it, and never a short result.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use headwater_common::config::Options;
+use headwater_common::{ErrorKind, Limits};
+use headwater_tests::clickhouse::{ClickHouseDatabase, address};
+use headwater_tests::{engine, rows, table};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+const BIG: &str = "CREATE TABLE big (id UInt64, pad String) ENGINE = MergeTree ORDER BY tuple();\n\
+    INSERT INTO big SELECT number, concat('pad ', toString(cityHash64(number))) FROM numbers(200000);\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exception_in_mid_stream_is_an_error() {
+    let views = "CREATE VIEW late AS SELECT id, pad, throwIf(id = 190000) AS t FROM big;\n\
+        CREATE VIEW early AS SELECT id, throwIf(id = 0) AS t FROM big;\n\
+        CREATE VIEW slow AS SELECT number AS id, sleepEachRow(0.01) AS t FROM numbers(100000);\n";
+    let database = ClickHouseDatabase::create(&format!("{BIG}{views}")).await;
+    let options = database.options().with("settings", "max_threads=1, max_block_size=1000, max_execution_time=2");
+    let (session, name) = (database.session_with(&options).await, database.name());
+    for view in ["late", "early"] {
+        let result = session.query(&format!("SELECT * FROM ch.{name}.{view}")).await.unwrap();
+        let error = result.collect().await.unwrap_err();
+        assert!(error.to_string().contains("code 395"), "{view}: {error}");
+        assert!(!error.to_string().contains("190000"), "{error}");
+    }
+    let error = session.query(&format!("SELECT * FROM ch.{name}.slow")).await.unwrap().collect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_query_is_an_error() {
+    let view = "CREATE VIEW slow AS SELECT number AS id, sleepEachRow(0.001) AS t FROM numbers(10000000);\n";
+    let database = ClickHouseDatabase::create(view).await;
+    let options = database.options().with("settings", "max_threads=1, max_block_size=1000");
+    let (session, name) = (database.session_with(&options).await, database.name());
+    let sql = format!("SELECT * FROM ch.{name}.slow");
+    let running = tokio::spawn(async move { session.query(&sql).await.unwrap().collect().await });
+    let find =
+        format!("SELECT query_id FROM system.processes WHERE query LIKE '%{name}%slow%' AND query NOT LIKE '%processes%'");
+    for _ in 0..100 {
+        if !database.text(&find).await.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    database.run(&format!("KILL QUERY WHERE query_id IN ({find}) ASYNC")).await;
+    let error = tokio::time::timeout(Duration::from_secs(30), running).await.unwrap().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_query_ends_at_the_server() {
+    let view = "CREATE VIEW slow AS SELECT number AS id, sleepEachRow(0.001) AS t FROM numbers(10000000);\n";
+    let database = ClickHouseDatabase::create(view).await;
+    let options = database.options().with("settings", "max_threads=1, max_block_size=1000");
+    let (session, name) = (database.session_with(&options).await, database.name());
+    let count = format!(
+        "SELECT count() FROM system.processes WHERE query LIKE '%{name}%slow%' AND query NOT LIKE '%system.processes%'"
+    );
+    for after_a_batch in [false, true] {
+        let mut stream = session.query(&format!("SELECT * FROM ch.{name}.slow")).await.unwrap().into_stream();
+        if after_a_batch {
+            assert!(stream.next().await.unwrap().unwrap().num_rows() > 0);
+        } else {
+            let waited = tokio::time::timeout(Duration::from_millis(300), stream.next()).await;
+            assert!(waited.is_err(), "the first rows came too early");
+        }
+        assert_eq!(database.text(&count).await.trim(), "1");
+        drop(stream);
+        let mut left = String::new();
+        for _ in 0..100 {
+            left = database.text(&count).await;
+            if left.trim() == "0" {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(left.trim(), "0", "after a batch: {after_a_batch}");
+    }
+}
+
+/// A proxy that cuts each connection after it has passed on `limit` bytes from the server.
+async fn cutting_proxy(target: String, limit: u64) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let Ok(server) = TcpStream::connect(&target).await else { continue };
+            tokio::spawn(async move {
+                let (mut from_client, mut to_client) = client.into_split();
+                let (from_server, mut to_server) = server.into_split();
+                let up = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+                let mut limited = from_server.take(limit);
+                let _ = tokio::io::copy(&mut limited, &mut to_client).await;
+                let _ = to_client.shutdown().await;
+                up.abort();
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_connection_is_an_error_and_never_a_short_result() {
+    let database = ClickHouseDatabase::create(BIG).await;
+    let name = database.name();
+    let (mut errors, mut complete) = (0, 0);
+    for limit in (0..24).map(|i| 60_000 + i * 97_531).chain([1_000_000_000]) {
+        let port = cutting_proxy(address(), limit).await;
+        let engine = engine(Limits::default()).await;
+        let options = database.options().with("url", format!("http://127.0.0.1:{port}"));
+        if engine.create_source("ch", "clickhouse", &options).await.is_err() {
+            errors += 1;
+            continue;
+        }
+        let session = engine.session("test").unwrap();
+        match session.query(&format!("SELECT id, pad FROM ch.{name}.big")).await {
+            Err(_) => errors += 1,
+            Ok(result) => match result.collect().await {
+                Err(error) => {
+                    assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::SourceFailed), "{error}");
+                    errors += 1;
+                }
+                Ok(batches) => {
+                    assert_eq!(batches.iter().map(|b| b.num_rows()).sum::<usize>(), 200_000, "cut after {limit} bytes");
+                    complete += 1;
+                }
+            },
+        }
+    }
+    assert!(errors >= 10 && complete >= 1, "{errors} errors, {complete} complete");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreachable_source_is_named_without_its_password() {
+    let engine = engine(Limits::default()).await;
+    let options = Options::new().with("url", "http://ann:hunter2@127.0.0.1:1/shop");
+    let error = engine.create_source("shop", "clickhouse", &options).await.unwrap_err();
+    let text = format!("{error} {error:?}");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{text}");
+    assert!(text.contains("shop") && !text.contains("hunter2"), "{text}");
+    for options in [
+        Options::new().with("url", format!("http://app:hunter2@{}", address())),
+        Options::new().with("url", format!("http://{}", address())).with("access_token", "hunter2"),
+    ] {
+        let error = engine.create_source("shop", "clickhouse", &options).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_limit_ends_the_query_and_a_profile_that_cuts_results_is_overruled() {
+    let database = ClickHouseDatabase::create(BIG).await;
+    let (session, name) = (database.session().await, database.name());
+    session.query("SET limits.source_rows = 1000").await.unwrap();
+    let error = session.query(&format!("SELECT id FROM ch.{name}.big")).await.unwrap().collect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    assert!(error.to_string().contains("limits.source_rows"), "{error}");
+    let options = database.options().with("settings", "max_result_rows=10");
+    let session = database.session_with(&options).await;
+    let error = session.query(&format!("SELECT id FROM ch.{name}.big")).await.unwrap().collect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
+    let sql = format!("SELECT count(*) FROM ch.{name}.big");
+    assert_eq!(table(&session, &sql).await, ["200000"]);
+    assert_eq!(rows(&session, &format!("SELECT id FROM ch.{name}.big LIMIT 3")).await.len(), 1);
+}
+
+/// Passes TLS connections on to the server; clients need a certificate of the test authority.
+async fn tls_front() -> u16 {
+    use std::sync::Arc;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::pki_types::pem::PemObject;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio_rustls::rustls::server::WebPkiClientVerifier;
+    use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto::ring::default_provider};
+    let pem = |name: &str| headwater_tests::server(name);
+    let mut roots = RootCertStore::empty();
+    let authority: Vec<_> = CertificateDer::pem_file_iter(pem("TEST_CA")).unwrap().map(Result::unwrap).collect();
+    authority.into_iter().for_each(|c| roots.add(c).unwrap());
+    let provider = Arc::new(default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().unwrap();
+    let chain: Vec<_> = CertificateDer::pem_file_iter(pem("TEST_CLIENT_CERT")).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(pem("TEST_CLIENT_KEY")).unwrap();
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_client_cert_verifier(verifier).with_single_cert(chain, key).unwrap();
+    let (acceptor, listener) = (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut client) = acceptor.accept(client).await else { return };
+                let Ok(mut server) = TcpStream::connect(address()).await else { return };
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_verifies_the_server_and_shows_the_client_certificate() {
+    let port = tls_front().await;
+    let pem = |name: &str| headwater_tests::server(name);
+    let base = |host: &str| {
+        let options = Options::new().with("url", format!("https://{host}:{port}"));
+        options.with("user", "app").with("password", "secret")
+    };
+    let with_client =
+        |o: Options| o.with("ssl_certificate", pem("TEST_CLIENT_CERT")).with("ssl_key", pem("TEST_CLIENT_KEY"));
+    let with_ca = |o: Options| o.with("ssl_root_certificate", pem("TEST_CA"));
+    let engine = engine(Limits::default()).await;
+    let tries = [
+        (true, with_ca(with_client(base("127.0.0.1")))),
+        (true, with_ca(with_client(base("localhost")))),
+        (false, with_ca(base("127.0.0.1"))),
+        (false, with_client(base("127.0.0.1"))),
+        (false, with_ca(with_client(base("127.0.0.2")))),
+    ];
+    for (i, (good, options)) in tries.into_iter().enumerate() {
+        let made = engine.create_source(&format!("s{i}"), "clickhouse", &options).await;
+        assert_eq!(made.is_ok(), good, "try {i}: {made:?}");
+    }
+}
