@@ -10,7 +10,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions};
+use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
 use arrow_flight::{FlightData, SchemaAsIpc};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::{Stream, StreamExt};
@@ -69,12 +69,21 @@ pub(crate) fn schema_message(schema: &Schema) -> FlightData {
 struct Encoder {
     generator: IpcDataGenerator,
     options: IpcWriteOptions,
+    /// Remembers how large the last message was, so that the next one does not grow step by step.
+    context: IpcWriteContext,
     schema: SchemaRef,
     bytes_max: usize,
 }
 
 impl Encoder {
-    fn encode(&self, batch: &RecordBatch) -> Result<Vec<FlightData>, Status> {
+    fn new(schema: SchemaRef, bytes_max: usize) -> Self {
+        let (generator, options) = (IpcDataGenerator::default(), IpcWriteOptions::default());
+        let mut context = IpcWriteContext::default();
+        context.set_reserve_scratch(true);
+        Self { generator, options, context, schema, bytes_max }
+    }
+
+    fn encode(&mut self, batch: &RecordBatch) -> Result<Vec<FlightData>, Status> {
         let batch = output_batch(batch, &self.schema).map_err(|e| Status::internal(format!("output: {e}")))?;
         let (mut done, mut rest) = (Vec::new(), vec![batch]);
         while let Some(batch) = rest.pop() {
@@ -105,9 +114,9 @@ impl Encoder {
         batch.columns().iter().map(|c| c.to_data().get_slice_memory_size().unwrap_or(0)).sum()
     }
 
-    fn message(&self, batch: &RecordBatch) -> Result<FlightData, Status> {
+    fn message(&mut self, batch: &RecordBatch) -> Result<FlightData, Status> {
         let mut tracker = DictionaryTracker::new(false);
-        let encoded = self.generator.encode(batch, &mut tracker, &self.options, &mut Default::default());
+        let encoded = self.generator.encode(batch, &mut tracker, &self.options, &mut self.context);
         let (_, data) = encoded.map_err(|e| Status::internal(format!("encoding: {e}")))?;
         Ok(data.into())
     }
@@ -131,8 +140,7 @@ pub(crate) fn messages(
     let schema = output_schema(&schema);
     // Room for the message's own frame.
     let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX >> 8).saturating_sub(1_024).max(1_024);
-    let encoder =
-        Encoder { generator: IpcDataGenerator::default(), options: IpcWriteOptions::default(), schema, bytes_max };
+    let mut encoder = Encoder::new(schema, bytes_max);
     tokio::spawn(async move {
         let closed = sender.clone();
         let work = async move {
@@ -141,7 +149,7 @@ pub(crate) fn messages(
             }
             let mut streams = Box::pin(streams);
             while let Some(stream) = streams.next().await {
-                if !send_all(stream, &encoder, &sender).await {
+                if !send_all(stream, &mut encoder, &sender).await {
                     return;
                 }
             }
@@ -157,7 +165,7 @@ pub(crate) fn messages(
 
 async fn send_all(
     stream: Result<SendableRecordBatchStream, Status>,
-    encoder: &Encoder,
+    encoder: &mut Encoder,
     sender: &tokio::sync::mpsc::Sender<Result<FlightData, Status>>,
 ) -> bool {
     let mut stream = match stream {

@@ -10,7 +10,7 @@ use headwater_common::config::ServerConfig;
 use headwater_common::{Error, Result};
 use headwater_engine::Engine;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server as Transport, ServerTlsConfig};
 
 use crate::auth;
@@ -68,13 +68,13 @@ impl Server {
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_frame_size(FRAME_BYTES)
             .max_concurrent_streams(200)
-            .http2_keepalive_interval(Some(Duration::from_secs(30)))
-            .tcp_nodelay(true);
+            .http2_keepalive_interval(Some(Duration::from_secs(30)));
         if let Some(tls) = tls(&self.config)? {
             transport = transport.tls_config(tls).map_err(|e| Error::configuration(format!("server.tls: {e}")))?;
         }
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let incoming = TcpListenerStream::new(self.listener);
+        // Small answers must not wait for the client's acknowledgement of the last one.
+        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
         let serving =
             transport.add_service(health_service).add_service(flight).serve_with_incoming_shutdown(incoming, async {
                 // An error means that the sender is gone, which ends the server too.
