@@ -1,7 +1,6 @@
 """A table of 4 columns over Flight SQL, and the smallest statement."""
 
 import contextlib
-import os
 import pathlib
 import signal
 import socket
@@ -9,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from measure import HERE, Side, in_turn, mebibytes, memory, number, table, tree_cpu  # noqa: F401
+from measure import HERE, Side, in_turn, mebibytes, memory, number, table
 from prepare import numbers_path
 
 COLUMNS = "id, key, price, share"
@@ -18,8 +17,8 @@ COLUMNS = "id, key, price, share"
 class Server:
     """A running server and the statement that reads the table there."""
 
-    def __init__(self, name: str, port: int, sql: str, command: list, folder: pathlib.Path, pyarrow: bool = True):
-        self.name, self.port, self.sql, self.pyarrow = name, port, sql, pyarrow
+    def __init__(self, name: str, port: int, sql: str, command: list, folder: pathlib.Path):
+        self.name, self.port, self.sql = name, port, sql
         self.log = open(folder / f"server-{port}.log", "w")
         self.process = subprocess.Popen([str(c) for c in command], stdout=self.log, stderr=self.log)
         for _ in range(1200):
@@ -76,7 +75,7 @@ def streams(servers: list[Server], rows: int, repeats: int) -> None:
     in_turn(measured, 1)
     for side in measured:
         side.runs.clear()
-    in_turn(measured, repeats)
+    in_turn(measured, 2 * repeats)
     reference = measured[0].median("seconds")
     print(f"### {rows} rows to the ADBC Python client\n")
     table_rows = []
@@ -119,7 +118,7 @@ def measure(cache: pathlib.Path, bin: pathlib.Path, rows: int, repeats: int) -> 
               f"of {repeats} runs; servers and clients on this machine.\n")
         streams(servers, rows, repeats)
         statements(servers, 1000 if rows > 1_000_000 else 20, min(repeats, 3))
-        threads([s for s in servers if s.pyarrow], 3.0 if rows > 1_000_000 else 0.5, min(repeats, 3))
+        threads(servers, 3.0 if rows > 1_000_000 else 0.5, min(repeats, 3))
     finally:
         for server in servers:
             server.stop()

@@ -1,4 +1,4 @@
-"""Makes the data of the benchmarks, once: lineitem in Postgres and a Parquet file of numbers."""
+"""Makes the data of the benchmarks, once: lineitem in Postgres and a Parquet file of numbers. Puts the tables into README.md."""
 
 import argparse
 import pathlib
@@ -69,9 +69,17 @@ def numbers(cache: pathlib.Path, rows: int, only_check: bool) -> None:
     part.rename(path)
 
 
+def readme(cache: pathlib.Path) -> None:
+    path = pathlib.Path(__file__).parent / "README.md"
+    start, end = "<!-- tables -->\n", "<!-- end of tables -->\n"
+    text = path.read_text()
+    before, after = text[: text.index(start) + len(start)], text[text.index(end) :]
+    path.write_text(before + "\n" + (cache / "tables.md").read_text().strip() + "\n\n" + after)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["lineitem", "numbers"])
+    parser.add_argument("what", choices=["lineitem", "numbers", "readme"])
     parser.add_argument("--cache", type=pathlib.Path, required=True)
     parser.add_argument("--sf", default="1")
     parser.add_argument("--rows", type=int, default=10_000_000)
@@ -79,6 +87,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.what == "lineitem":
         lineitem(given.cache, given.sf, given.only_check)
+    elif given.what == "readme":
+        readme(given.cache)
     else:
         numbers(given.cache, given.rows, given.only_check)
 
