@@ -1,4 +1,5 @@
 //! Whatever the sizes and splits, the messages are the same and only CopyData is merged.
+#![allow(clippy::disallowed_methods, reason = "tests start a runtime")]
 
 use std::collections::VecDeque;
 
@@ -132,7 +133,6 @@ proptest! {
             let payload: Vec<u8> = (0..*length).map(|i| byte.wrapping_add(i as u8)).collect();
             message(*tag, &payload)
         }).collect();
-        #[allow(clippy::disallowed_methods, reason = "a property test starts its runtime")]
         let read = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(read(&bytes, &sizes, window));
         prop_assert_eq!(joined(messages(&read)), joined(messages(&bytes)));
     }
