@@ -4,19 +4,30 @@ use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
 use headwater_common::{Error, Result};
+use tokio_postgres::config::SslNegotiation;
 use tokio_postgres::{CancelToken, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::{PostgresConfig, SslMode};
 use crate::error::classify;
+use crate::merge::{MergedPlain, MergedTls};
 use crate::tls;
+
+/// How a connection is made.
+#[derive(Clone)]
+enum Security {
+    Tls(MakeRustlsConnect),
+    Plain,
+    /// Over a Unix socket, which the driver reads by itself.
+    Socket,
+}
 
 /// Connections of one source.
 #[derive(Clone)]
 pub(crate) struct Connections {
     source: String,
     pool: Pool,
-    tls: Option<MakeRustlsConnect>,
+    security: Security,
     wait: Duration,
     size: usize,
 }
@@ -51,18 +62,27 @@ impl Connections {
             SslMode::Prefer => tokio_postgres::config::SslMode::Prefer,
             _ => tokio_postgres::config::SslMode::Require,
         });
-        let tls = tls::client_config(config)?.map(MakeRustlsConnect::new);
+        let security = match tls::client_config(config)? {
+            Some(tls) => Security::Tls(MakeRustlsConnect::new(tls)),
+            None if config.host.starts_with(['/', '@']) => Security::Socket,
+            None => Security::Plain,
+        };
         let method = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = match &tls {
-            Some(tls) => Manager::from_config(pg, tls.clone(), method),
-            None => Manager::from_config(pg, NoTls, method),
+        let manager = match &security {
+            Security::Tls(tls) => Manager::from_config(pg, MergedTls(tls.clone()), method),
+            Security::Plain => {
+                // What merges messages stands in for TLS; nothing is encrypted, as was asked.
+                pg.ssl_mode(tokio_postgres::config::SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
+                Manager::from_config(pg, MergedPlain, method)
+            }
+            Security::Socket => Manager::from_config(pg, NoTls, method),
         };
         let pool = Pool::builder(manager)
             .max_size(config.pool_size)
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|e| Error::internal(format!("pool: {e}")))?;
-        Ok(Self { source: source.to_owned(), pool, tls, wait: config.pool_wait, size: config.pool_size })
+        Ok(Self { source: source.to_owned(), pool, security, wait: config.pool_wait, size: config.pool_size })
     }
 
     /// Most connections.
@@ -108,9 +128,10 @@ impl Connections {
 
     /// Asks the server to stop what a connection does.
     pub(crate) async fn cancel(&self, token: CancelToken) {
-        let sent = match &self.tls {
-            Some(tls) => token.cancel_query(tls.clone()).await,
-            None => token.cancel_query(NoTls).await,
+        let sent = match &self.security {
+            Security::Tls(tls) => token.cancel_query(tls.clone()).await,
+            Security::Plain => token.cancel_query(MergedPlain).await,
+            Security::Socket => token.cancel_query(NoTls).await,
         };
         if let Err(e) = sent {
             tracing::warn!(source = self.source, error = %e, "cannot cancel at the source");

@@ -16,6 +16,7 @@ mod config;
 mod connect;
 mod discover;
 mod error;
+mod merge;
 mod pushdown;
 mod scan;
 mod snapshot;

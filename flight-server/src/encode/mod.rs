@@ -12,7 +12,7 @@ use std::time::Duration;
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::CompressionType;
-use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions};
+use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
 use arrow_flight::{FlightData, SchemaAsIpc};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::{Stream, StreamExt};
@@ -52,6 +52,8 @@ pub(crate) fn schema_message(schema: &Schema) -> FlightData {
 struct Encoder {
     generator: IpcDataGenerator,
     options: IpcWriteOptions,
+    /// Remembers how large the last message was, so that the next one does not grow step by step.
+    context: IpcWriteContext,
     schema: SchemaRef,
     bytes_max: usize,
 }
@@ -62,10 +64,13 @@ impl Encoder {
         let bytes_max = usize::try_from(sending.message_bytes).unwrap_or(usize::MAX >> 8).saturating_sub(1_024).max(1_024);
         let options = IpcWriteOptions::default().try_with_compression(sending.compression);
         let options = options.map_err(|e| defect("a compressed result", e))?;
-        Ok(Self { generator: IpcDataGenerator::default(), options, schema: SchemaRef::clone(&sending.schema), bytes_max })
+        let mut context = IpcWriteContext::default();
+        context.set_reserve_scratch(true);
+        let schema = SchemaRef::clone(&sending.schema);
+        Ok(Self { generator: IpcDataGenerator::default(), options, context, schema, bytes_max })
     }
 
-    fn encode(&self, batch: &RecordBatch) -> Result<Vec<FlightData>, Status> {
+    fn encode(&mut self, batch: &RecordBatch) -> Result<Vec<FlightData>, Status> {
         let batch = output_batch(batch, &self.schema).map_err(unsendable)?;
         let (mut done, mut rest) = (Vec::new(), vec![batch]);
         while let Some(batch) = rest.pop() {
@@ -96,9 +101,9 @@ impl Encoder {
         batch.columns().iter().map(|c| c.to_data().get_slice_memory_size().unwrap_or(0)).sum()
     }
 
-    fn message(&self, batch: &RecordBatch) -> Result<FlightData, Status> {
+    fn message(&mut self, batch: &RecordBatch) -> Result<FlightData, Status> {
         let mut tracker = DictionaryTracker::new(false);
-        let encoded = self.generator.encode(batch, &mut tracker, &self.options, &mut Default::default());
+        let encoded = self.generator.encode(batch, &mut tracker, &self.options, &mut self.context);
         let (_, data) = encoded.map_err(|e| defect("a message of the result", e))?;
         Ok(data.into())
     }
@@ -149,7 +154,7 @@ async fn send_all(
     sending: &Sending,
     sender: &Sender<Result<FlightData, Status>>,
 ) -> Result<(), Status> {
-    let encoder = Encoder::new(sending)?;
+    let mut encoder = Encoder::new(sending)?;
     if sender.send(Ok(schema_message(&encoder.schema))).await.is_err() {
         return Ok(());
     }

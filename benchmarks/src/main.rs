@@ -1,0 +1,98 @@
+//! The sides of the benchmarks that are written in Rust. `run.sh` beside this folder starts them and makes the tables.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the results go to standard output")]
+
+mod ceiling;
+mod copy;
+mod memory;
+mod scan;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What can go wrong is only shown.
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, Parser)]
+#[command(about = "Sides of the benchmarks; started by run.sh")]
+struct Arguments {
+    #[command(subcommand)]
+    side: Side,
+}
+
+#[derive(Debug, Subcommand)]
+enum Side {
+    /// Runs a query over a Postgres source through the engine and drops its batches.
+    Scan {
+        /// The server.
+        #[arg(long)]
+        url: String,
+        /// The query; the source is `pg`.
+        #[arg(long)]
+        sql: String,
+        /// Connections, and partitions of the plan.
+        #[arg(long, default_value_t = 1)]
+        connections: u64,
+    },
+    /// Reads `COPY table TO STDOUT (FORMAT binary)` over one connection and drops the bytes.
+    Copy {
+        /// The server.
+        #[arg(long)]
+        url: String,
+        /// What stands between COPY and TO: a table or a query in parentheses.
+        #[arg(long)]
+        from: String,
+    },
+    /// Serves ready-made batches over Flight SQL: what the transport allows.
+    Ceiling {
+        /// Address.
+        #[arg(long)]
+        listen: SocketAddr,
+        /// The file whose rows are kept in memory.
+        #[arg(long)]
+        parquet: PathBuf,
+        /// Rows in a batch.
+        #[arg(long, default_value_t = 8192)]
+        rows: usize,
+    },
+}
+
+/// What one side measured.
+pub(crate) struct Measured {
+    pub(crate) seconds: f64,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    /// Resident memory before the work.
+    pub(crate) before_kib: u64,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match start(arguments.side) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a binary's main starts the runtime")]
+fn start(side: Side) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let measured = runtime.block_on(async {
+        match side {
+            Side::Scan { url, sql, connections } => scan::run(&url, &sql, connections).await,
+            Side::Copy { url, from } => copy::run(&url, &from).await,
+            Side::Ceiling { listen, parquet, rows } => ceiling::serve(listen, &parquet, rows).await,
+        }
+    })?;
+    let Measured { seconds, rows, bytes, before_kib } = measured;
+    let peak_kib = memory::peak_kib()?;
+    println!(
+        "{{\"seconds\": {seconds}, \"rows\": {rows}, \"bytes\": {bytes}, \"before_kib\": {before_kib}, \"peak_kib\": {peak_kib}}}"
+    );
+    Ok(())
+}

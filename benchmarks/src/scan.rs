@@ -1,0 +1,30 @@
+//! Headwater's side of the Postgres benchmark: a query through the whole engine.
+
+use futures::StreamExt;
+use headwater_common::clock::Stopwatch;
+use headwater_common::config::{Config, Options, SourceConfig};
+use headwater_flight_server::wire;
+
+use crate::{Failure, Measured, memory};
+
+/// Runs the query; time starts when the source's tables are known, as it does for the peers.
+pub(crate) async fn run(url: &str, sql: &str, connections: u64) -> Result<Measured, Failure> {
+    let mut config = Config::default();
+    config.engine.target_partitions = connections;
+    let options = Options::new().with("url", url).with("schemas", "public");
+    config.sources.push(SourceConfig { name: "pg".into(), kind: "postgres".into(), options });
+    let engine = wire::engine(config).await?;
+    let session = engine.session("benchmark")?;
+    let before_kib = memory::resident_kib()?;
+    let watch = Stopwatch::start();
+    let mut stream = session.query(sql).await?.into_stream();
+    let (mut rows, mut bytes) = (0, 0);
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        rows += batch.num_rows() as u64;
+        bytes += batch.get_array_memory_size() as u64;
+    }
+    let seconds = watch.elapsed().as_secs_f64();
+    engine.shutdown().await;
+    Ok(Measured { seconds, rows, bytes, before_kib })
+}
