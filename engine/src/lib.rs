@@ -23,7 +23,7 @@ mod settings;
 mod source_statement;
 mod system;
 
-pub use builder::EngineBuilder;
+pub use builder::{EngineBuilder, RULES};
 pub use engine::Engine;
 pub use execute::QueryResult;
 pub use prepared::Prepared;
