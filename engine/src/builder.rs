@@ -12,10 +12,11 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
 use headwater_common::config::Config;
 use headwater_common::{Error, Result};
-use headwater_optimizer::{PushDownCount, PushDownTopN};
+use headwater_optimizer::{GuardedCrossJoin, NullAwareInSubquery, PushDownCount, PushDownTopN};
 use headwater_source::{ConnectContext, Connector, SourceRegistry};
 use parking_lot::RwLock;
 use tokio::sync::Semaphore;
@@ -28,7 +29,8 @@ use crate::memory::{default_memory_bytes, spill_error};
 /// How long a source may take to show its tables while the engine starts; a slower one is looked at when it is used.
 const DISCOVERY_AT_START: Duration = Duration::from_secs(5);
 
-/// The names of Headwater's own rules.
+/// The names of Headwater's own rules that only change where a query is computed. Those that make DataFusion's answers right
+/// cannot be left out.
 pub const RULES: &[&str] = &["push_down_count", "push_down_top_n"];
 
 /// Collects what an engine needs.
@@ -152,7 +154,9 @@ fn state(config: &Config, sources: &Arc<Sources>, runtime: &Arc<RuntimeEnv>, wit
         .with_config(session)
         .with_runtime_env(Arc::clone(runtime))
         .with_catalog_list(Arc::clone(&sources.list) as Arc<dyn CatalogProviderList>)
-        .with_default_features();
+        .with_default_features()
+        .with_optimizer_rules(rules())
+        .with_analyzer_rule(Arc::new(NullAwareInSubquery));
     let on = |name: &str| !without.iter().any(|w| w == name);
     if on("push_down_count") {
         builder = builder.with_optimizer_rule(Arc::new(PushDownCount));
@@ -167,4 +171,14 @@ fn state(config: &Config, sources: &Arc<Sources>, runtime: &Arc<RuntimeEnv>, wit
         let _ = state.register_udf(Arc::new(function));
     }
     state
+}
+
+/// DataFusion's rules, with those replaced that may give wrong rows.
+fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let guarded = GuardedCrossJoin::default();
+    let mut rules = Optimizer::new().rules;
+    if let Some(rule) = rules.iter_mut().find(|r| r.name() == guarded.name()) {
+        *rule = Arc::new(guarded);
+    }
+    rules
 }

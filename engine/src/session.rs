@@ -13,7 +13,7 @@ use crate::catalog::OWN_CATALOG;
 use crate::engine::Engine;
 use crate::error::classify;
 use crate::guard::balance::balance;
-use crate::guard::{kinds, planning, shape};
+use crate::guard::{kinds, multisets, planning, shape};
 use crate::prepared::{Prepared, Work};
 use crate::source_statement::{self, SourceStatement};
 
@@ -147,6 +147,7 @@ impl Session {
             let dialect = state.config_options().sql_parser.dialect;
             let mut statement = state.sql_to_statement(&text, &dialect).map_err(classify)?;
             balance(&mut statement);
+            multisets::check(&mut statement)?;
             let plan = state.statement_to_plan(statement).await.map_err(classify)?;
             kinds::check(&plan, &engine)?;
             let work = match plan {

@@ -9,8 +9,7 @@ mod sizes;
 
 use std::process::ExitCode;
 
-const USAGE: &str =
-    "usage: cargo xtask check | test [filter ...] | differential [--queries N] [--seed S] [--minutes M] | servers up|down|env [service ...] | layers | sizes | docs [--write]";
+const USAGE: &str = "usage: cargo xtask check | test [filter ...] | differential [--queries N] [--seed S] [--minutes M] | servers up|down|env [service ...] | layers | sizes | docs [--write]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`shape::check`] | size, nesting, chains, lists, set operations, joins | one pass over the tokens, before parsing |
 //! | [`balance::balance`] | depth of long AND / OR chains | balanced trees, which mean the same |
+//! | [`multisets::check`] | set operations that would not count duplicates | refused |
 //! | [`planning::run`] | stack and time of planning | a thread with a large stack, a deadline |
 //! | [`kinds::check`] | what a statement may do | an allow-list over its plan |
 //! | [`capped::functions`] | values that functions build from small arguments | their size is computed first |
@@ -11,5 +12,6 @@
 pub(crate) mod balance;
 pub(crate) mod capped;
 pub(crate) mod kinds;
+pub(crate) mod multisets;
 pub(crate) mod planning;
 pub(crate) mod shape;

@@ -51,7 +51,6 @@ pub(crate) enum Function {
     NullIf,
     Year,
     Month,
-    TruncateToMonth,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,25 +87,68 @@ pub(crate) struct Key {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Expr {
-    Column { table: String, name: String, ty: Type },
+    Column {
+        table: String,
+        name: String,
+        ty: Type,
+    },
     Literal(Value, Type),
     Not(Box<Expr>),
     All(Vec<Expr>),
     Any(Vec<Expr>),
     Compare(Comparison, Box<[Expr; 2]>),
-    IsNull { expr: Box<Expr>, negated: bool },
+    IsNull {
+        expr: Box<Expr>,
+        negated: bool,
+    },
     Truth(Truth, Box<Expr>),
-    InList { expr: Box<Expr>, list: Vec<Expr>, negated: bool },
-    Between { parts: Box<[Expr; 3]>, negated: bool },
-    Like { expr: Box<Expr>, pattern: String, negated: bool, insensitive: bool },
-    Case { whens: Vec<(Expr, Expr)>, otherwise: Option<Box<Expr>>, ty: Type },
+    InList {
+        expr: Box<Expr>,
+        list: Vec<Expr>,
+        negated: bool,
+    },
+    Between {
+        parts: Box<[Expr; 3]>,
+        negated: bool,
+    },
+    Like {
+        expr: Box<Expr>,
+        pattern: String,
+        negated: bool,
+        insensitive: bool,
+    },
+    Case {
+        whens: Vec<(Expr, Expr)>,
+        otherwise: Option<Box<Expr>>,
+        ty: Type,
+    },
     Arithmetic(Arithmetic, Box<[Expr; 2]>),
-    Call { function: Function, arguments: Vec<Expr>, ty: Type },
+    Call {
+        function: Function,
+        arguments: Vec<Expr>,
+        ty: Type,
+    },
     Cast(Box<Expr>, Type),
-    Exists { query: Box<Query>, negated: bool },
-    InQuery { expr: Box<Expr>, query: Box<Query>, negated: bool },
-    Scalar { query: Box<Query>, ty: Type },
-    Aggregate { function: AggregateFunction, argument: Option<Box<Expr>>, distinct: bool, filter: Option<Box<Expr>>, ty: Type },
+    Exists {
+        query: Box<Query>,
+        negated: bool,
+    },
+    InQuery {
+        expr: Box<Expr>,
+        query: Box<Query>,
+        negated: bool,
+    },
+    Scalar {
+        query: Box<Query>,
+        ty: Type,
+    },
+    Aggregate {
+        function: AggregateFunction,
+        argument: Option<Box<Expr>>,
+        distinct: bool,
+        filter: Option<Box<Expr>>,
+        ty: Type,
+    },
     Window {
         function: WindowFunction,
         arguments: Vec<Expr>,

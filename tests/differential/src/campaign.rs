@@ -11,7 +11,7 @@ use crate::ast::Query;
 use crate::check::{Check, Finding};
 use crate::generate;
 use crate::random::Random;
-use crate::routes::Route;
+use crate::routes::{Route, Setup};
 use crate::rows::show;
 use crate::schema;
 use crate::sources::postgres::SERVERS;
@@ -77,7 +77,13 @@ impl Report {
 
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{} queries, {} equal comparisons, {} refused by both", self.queries, self.comparisons(), self.refused)?;
+        writeln!(
+            f,
+            "{} queries, {} equal comparisons, {} refused by both",
+            self.queries,
+            self.comparisons(),
+            self.refused
+        )?;
         for (title, counts) in [("equal", &self.equal), ("agreed", &self.agreed), ("not asked", &self.not_asked)] {
             for (name, count) in counts {
                 writeln!(f, "  {title}: {name}: {count}")?;
@@ -130,7 +136,7 @@ async fn worker(shared: Arc<Shared>, progress: impl Fn(&str)) -> Report {
         }
         let Some((_, universe)) = &mut current else { break };
         let query = generate::query(plan.seed, index);
-        let turn = turns[(index % turns.len() as u64) as usize];
+        let turn = turns[(index / 2 % turns.len() as u64) as usize];
         let findings = crate::check::check(universe, &query, turn, index, &mut report).await;
         report.queries += 1;
         for finding in findings {
@@ -143,7 +149,7 @@ async fn worker(shared: Arc<Shared>, progress: impl Fn(&str)) -> Report {
             }
         }
         let done = index + 1 - plan.first;
-        if done.is_multiple_of(1_000) {
+        if done.is_multiple_of(500) {
             let seconds = shared.watch.elapsed().as_secs().max(1);
             progress(&format!("{done} queries after {seconds} s, {} a second", done / seconds));
         }
@@ -155,18 +161,11 @@ async fn worker(shared: Arc<Shared>, progress: impl Fn(&str)) -> Report {
 async fn universe(seed: u64, round: u64) -> Universe {
     let mut random = Random::new(seed, u64::MAX - round);
     let tables = schema::tables(&mut random);
-    Universe::new(tables, SERVERS[(round % 2) as usize]).await
+    Universe::new(tables, SERVERS[(round % 2) as usize], &Setup::all()).await
 }
 
 /// The finding as a text, after making query and rows as small as they can be.
-async fn describe(
-    universe: &mut Universe,
-    seed: u64,
-    index: u64,
-    query: &Query,
-    finding: Finding,
-    shrink: bool,
-) -> String {
+async fn describe(universe: &mut Universe, seed: u64, index: u64, query: &Query, finding: Finding, shrink: bool) -> String {
     let check = finding.check;
     let (query, rows, finding) = match shrink {
         true => crate::minimize::minimize(universe, query, finding).await,

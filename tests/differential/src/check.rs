@@ -4,7 +4,7 @@ use crate::ast::Query;
 use crate::campaign::Report;
 use crate::differences::{Against, agreed};
 use crate::relations::Relation;
-use crate::routes::Route;
+use crate::routes::{Route, Setup};
 use crate::rows::{Outcome, same};
 use crate::universe::Universe;
 
@@ -50,6 +50,16 @@ impl Check {
         }
     }
 
+    /// The setups of the engines that it needs.
+    pub(crate) fn setups(self) -> Vec<Setup> {
+        match self {
+            Check::Route(route) | Check::Relation(_, route) if route.setup != Setup::Plain => {
+                vec![Setup::Plain, route.setup]
+            }
+            _ => vec![Setup::Plain],
+        }
+    }
+
     /// Runs both sides; `reference` is the reference route's outcome when it is known.
     pub(crate) async fn run(self, universe: &mut Universe, query: &Query, reference: Option<&Outcome>) -> Verdict {
         let (left, right) = match self {
@@ -81,13 +91,14 @@ impl Check {
 
     fn verdict(self, query: &Query, left: Outcome, right: Outcome) -> Verdict {
         let against = match self {
-            Check::Route(_) | Check::Relation(..) => Against::Headwater,
+            Check::Route(_) => Against::Headwater,
+            Check::Relation(..) => Against::Related,
             Check::DuckDb => Against::DuckDb,
             Check::Postgres => Against::Postgres,
         };
         let ordered = !query.order.is_empty() && !matches!(self, Check::Relation(..));
         match (&left, &right) {
-            (Ok(a), Ok(b)) if same(a, b, ordered, against != Against::Headwater) => Verdict::Equal,
+            (Ok(a), Ok(b)) if same(a, b, ordered, matches!(against, Against::DuckDb | Against::Postgres)) => Verdict::Equal,
             (Err(_), Err(_)) => Verdict::BothRefused,
             _ => match agreed(against, &left, &right) {
                 Some(name) => Verdict::Agreed(name),
@@ -108,10 +119,11 @@ pub(crate) async fn check(
     let reference = universe.run(query, Route::REFERENCE).await;
     let mut checks = vec![Check::Route(Route::PUSHED), Check::DuckDb, Check::Postgres];
     // One of the other routes and, for some, a relation.
-    match index % 4 {
-        0 => checks.push(Check::Relation(Relation::CountOfFilter, Route::PUSHED)),
-        2 => checks.push(Check::Relation(Relation::Partitions, Route::PUSHED)),
-        _ => checks.push(Check::Route(turn)),
+    match index % 16 {
+        0 | 8 => checks.push(Check::Relation(Relation::CountOfFilter, Route::PUSHED)),
+        4 => checks.push(Check::Relation(Relation::Partitions, Route::PUSHED)),
+        n if n % 2 == 1 => checks.push(Check::Route(turn)),
+        _ => {}
     }
     let mut findings = Vec::new();
     for check in checks {

@@ -8,6 +8,8 @@ use crate::universe::TOO_LONG;
 pub(crate) enum Against {
     /// Another route through Headwater.
     Headwater,
+    /// A related query on the same route; both outcomes are Headwater's.
+    Related,
     DuckDb,
     Postgres,
 }
@@ -24,19 +26,31 @@ fn error_has(outcome: &Outcome, parts: &[&str]) -> bool {
     outcome.as_ref().err().is_some_and(|message| parts.iter().any(|part| message.contains(part)))
 }
 
-/// The list. A difference between two routes of Headwater's is never agreed unless one of them refuses with a limit.
+/// Messages with which DataFusion refuses a query that others compute.
+const REFUSALS: &[&str] = &[
+    "null_aware anti join only supports",
+    "not implemented",
+    "not support",
+    "does not satisfy order requirements",
+    "Invalid comparison operation: Decimal",
+    "Schema contains duplicate unqualified field name",
+    "Physical input schema should be the same",
+];
+
+/// The list. A difference between two routes of Headwater's is never agreed unless one of them refuses.
 pub(crate) const AGREED: &[Agreed] = &[
     Agreed {
         name: "Integer overflow",
         applies: |against, _, theirs| {
-            against != Against::Headwater && error_has(theirs, &["out of range", "Overflow in", "Out of Range Error"])
+            matches!(against, Against::DuckDb | Against::Postgres)
+                && error_has(theirs, &["out of range", "Overflow in", "Out of Range Error"])
         },
     },
     Agreed {
-        name: "Refused sub-queries",
-        applies: |against, ours, _| {
-            against != Against::Headwater
-                && error_has(ours, &["not implemented", "not support", "Unsupported", "unsupported"])
+        name: "Refused queries",
+        applies: |against, ours, theirs| {
+            let own = matches!(against, Against::Headwater | Against::Related);
+            error_has(ours, REFUSALS) || (own && error_has(theirs, REFUSALS))
         },
     },
     Agreed {
@@ -48,14 +62,11 @@ pub(crate) const AGREED: &[Agreed] = &[
     Agreed {
         name: "Limits",
         applies: |against, ours, theirs| {
-            against == Against::Headwater
+            matches!(against, Against::Headwater | Against::Related)
                 && (error_has(theirs, &["limits.memory_bytes"]) || error_has(ours, &["limits.memory_bytes"]))
         },
     },
-    Agreed {
-        name: "Time",
-        applies: |_, ours, theirs| error_has(ours, &[TOO_LONG]) || error_has(theirs, &[TOO_LONG]),
-    },
+    Agreed { name: "Time", applies: |_, ours, theirs| error_has(ours, &[TOO_LONG]) || error_has(theirs, &[TOO_LONG]) },
 ];
 
 /// The agreed difference that explains two outcomes.
@@ -80,7 +91,7 @@ mod tests {
     #[test]
     fn rows_against_other_rows_are_never_agreed() {
         let (one, none) = (Ok(Rows(vec![vec![None]])), Ok(Rows(Vec::new())));
-        for against in [Against::Headwater, Against::DuckDb, Against::Postgres] {
+        for against in [Against::Headwater, Against::Related, Against::DuckDb, Against::Postgres] {
             assert_eq!(agreed(against, &one, &none), None);
         }
         let overflow = Err("bigint out of range".to_owned());

@@ -11,7 +11,7 @@ use crate::universe::Universe;
 /// Most queries that are tried.
 const QUERIES_MAX: usize = 600;
 /// Most sets of rows that are tried; each is loaded everywhere.
-const ROWS_MAX: usize = 24;
+const ROWS_MAX: usize = 20;
 
 /// Whether two outcomes differ in the same way as others do.
 fn alike(finding: &Finding, left: &Outcome, right: &Outcome) -> bool {
@@ -62,7 +62,7 @@ async fn fewer_rows(universe: &Universe, query: &Query, finding: Finding) -> (Ve
                 let mut fewer = tables.clone();
                 let to = (from + step).min(fewer[i].rows.len());
                 fewer[i].rows.drain(from..to);
-                let mut smaller = Universe::new(fewer.clone(), universe.server).await;
+                let mut smaller = Universe::new(fewer.clone(), universe.server, &finding.check.setups()).await;
                 match shows(&mut smaller, query, &finding).await {
                     Some(found) => (tables, finding) = (fewer, found),
                     None => from += step,

@@ -88,9 +88,7 @@ pub(crate) fn literal(dialect: Dialect, value: &Value, ty: Type) -> String {
             let rest = micros.rem_euclid(86_400_000_000);
             let (seconds, fraction) = (rest / 1_000_000, rest % 1_000_000);
             let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-            format!(
-                "CAST('{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{fraction:06}' AS {name})"
-            )
+            format!("CAST('{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{fraction:06}' AS {name})")
         }
         Value::Bytes(bytes) => bytes_literal(dialect, bytes),
     }

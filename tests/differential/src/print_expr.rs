@@ -129,35 +129,43 @@ impl Printer<'_> {
     }
 
     fn compare(&mut self, op: Comparison, sides: &[Expr; 2]) -> Print {
-        self.wrapped("(", &sides[0], match op {
-            Comparison::Eq => " = ",
-            Comparison::NotEq => " <> ",
-            Comparison::Lt => " < ",
-            Comparison::LtEq => " <= ",
-            Comparison::Gt => " > ",
-            Comparison::GtEq => " >= ",
-            Comparison::Distinct => " IS DISTINCT FROM ",
-            Comparison::NotDistinct => " IS NOT DISTINCT FROM ",
-        })?;
+        self.wrapped(
+            "(",
+            &sides[0],
+            match op {
+                Comparison::Eq => " = ",
+                Comparison::NotEq => " <> ",
+                Comparison::Lt => " < ",
+                Comparison::LtEq => " <= ",
+                Comparison::Gt => " > ",
+                Comparison::GtEq => " >= ",
+                Comparison::Distinct => " IS DISTINCT FROM ",
+                Comparison::NotDistinct => " IS NOT DISTINCT FROM ",
+            },
+        )?;
         self.wrapped("", &sides[1], ")")
     }
 
     fn truth(&mut self, truth: Truth, inner: &Expr) -> Print {
         let duck = self.dialect == Dialect::DuckDb;
-        self.wrapped("(", inner, match truth {
-            Truth::True if duck => " IS NOT DISTINCT FROM TRUE)",
-            Truth::NotTrue if duck => " IS DISTINCT FROM TRUE)",
-            Truth::False if duck => " IS NOT DISTINCT FROM FALSE)",
-            Truth::NotFalse if duck => " IS DISTINCT FROM FALSE)",
-            Truth::Unknown if duck => " IS NULL)",
-            Truth::NotUnknown if duck => " IS NOT NULL)",
-            Truth::True => " IS TRUE)",
-            Truth::NotTrue => " IS NOT TRUE)",
-            Truth::False => " IS FALSE)",
-            Truth::NotFalse => " IS NOT FALSE)",
-            Truth::Unknown => " IS UNKNOWN)",
-            Truth::NotUnknown => " IS NOT UNKNOWN)",
-        })
+        self.wrapped(
+            "(",
+            inner,
+            match truth {
+                Truth::True if duck => " IS NOT DISTINCT FROM TRUE)",
+                Truth::NotTrue if duck => " IS DISTINCT FROM TRUE)",
+                Truth::False if duck => " IS NOT DISTINCT FROM FALSE)",
+                Truth::NotFalse if duck => " IS DISTINCT FROM FALSE)",
+                Truth::Unknown if duck => " IS NULL)",
+                Truth::NotUnknown if duck => " IS NOT NULL)",
+                Truth::True => " IS TRUE)",
+                Truth::NotTrue => " IS NOT TRUE)",
+                Truth::False => " IS FALSE)",
+                Truth::NotFalse => " IS NOT FALSE)",
+                Truth::Unknown => " IS UNKNOWN)",
+                Truth::NotUnknown => " IS NOT UNKNOWN)",
+            },
+        )
     }
 
     fn like(&mut self, expr: &Expr, pattern: &str, negated: bool, insensitive: bool) -> Print {
@@ -176,14 +184,18 @@ impl Printer<'_> {
         if op == Arithmetic::Divide && !integer {
             self.oracles_differ("division by zero is an error elsewhere")?;
         }
-        self.wrapped("(", &sides[0], match op {
-            Arithmetic::Plus => " + ",
-            Arithmetic::Minus => " - ",
-            Arithmetic::Times => " * ",
-            Arithmetic::Divide if integer && self.dialect == Dialect::DuckDb => " // ",
-            Arithmetic::Divide => " / ",
-            Arithmetic::Modulo => " % ",
-        })?;
+        self.wrapped(
+            "(",
+            &sides[0],
+            match op {
+                Arithmetic::Plus => " + ",
+                Arithmetic::Minus => " - ",
+                Arithmetic::Times => " * ",
+                Arithmetic::Divide if integer && self.dialect == Dialect::DuckDb => " // ",
+                Arithmetic::Divide => " / ",
+                Arithmetic::Modulo => " % ",
+            },
+        )?;
         self.wrapped("", &sides[1], ")")
     }
 
@@ -217,7 +229,6 @@ impl Printer<'_> {
                 self.wrapped(&format!("date_part('{part}', "), &arguments[0], ") AS BIGINT)")?;
                 return Ok(());
             }
-            Function::TruncateToMonth => return self.wrapped("date_trunc('month', ", &arguments[0], ")"),
         };
         self.put(name);
         self.list(arguments, between, Self::expr)?;

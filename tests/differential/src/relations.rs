@@ -39,22 +39,16 @@ impl Relation {
                 let one = |n| Expr::Literal(Value::Int(n), Type::Int8);
                 let case = Expr::Case { whens: vec![(filter, one(1))], otherwise: Some(Box::new(one(0))), ty: Type::Int8 };
                 let sum = aggregate(AggregateFunction::Sum, Some(case));
-                let sum = Expr::Call {
-                    function: crate::ast::Function::Coalesce,
-                    arguments: vec![sum, one(0)],
-                    ty: Type::Int8,
-                };
+                let sum =
+                    Expr::Call { function: crate::ast::Function::Coalesce, arguments: vec![sum, one(0)], ty: Type::Int8 };
                 Some((counted, with(Select { items: vec![sum], filter: None, ..select.as_ref().clone() })))
             }
             Relation::Partitions => {
                 let all = with(Select { filter: None, ..select.as_ref().clone() });
                 let part = |p: Expr| Body::Select(Box::new(Select { filter: Some(p), ..select.as_ref().clone() }));
                 let unknown = Expr::Truth(Truth::Unknown, Box::new(filter.clone()));
-                let union = |a: Body, b: Body| Body::Set {
-                    operator: SetOperator::Union,
-                    all: true,
-                    sides: Box::new([a, b]),
-                };
+                let union =
+                    |a: Body, b: Body| Body::Set { operator: SetOperator::Union, all: true, sides: Box::new([a, b]) };
                 let body = union(union(part(filter.clone()), part(Expr::Not(Box::new(filter)))), part(unknown));
                 Some((all.clone(), Query { body, ..all }))
             }

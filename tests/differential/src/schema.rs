@@ -51,8 +51,34 @@ pub(crate) struct Table {
 
 /// Texts that engines like to treat differently.
 pub(crate) const TEXTS: [&str; 28] = [
-    "", "a", "A", "b", "B", "ab", "aB", " a", "a ", "a  ", "é", "É", "e\u{301}", "ß", "Z", "z", "a'b", "a''b", "a\\b",
-    "a\\'b", "'\\", "a%", "a_b", "%", "_", "日本", "\u{1f600}", "10",
+    "",
+    "a",
+    "A",
+    "b",
+    "B",
+    "ab",
+    "aB",
+    " a",
+    "a ",
+    "a  ",
+    "é",
+    "É",
+    "e\u{301}",
+    "ß",
+    "Z",
+    "z",
+    "a'b",
+    "a''b",
+    "a\\b",
+    "a\\'b",
+    "'\\",
+    "a%",
+    "a_b",
+    "%",
+    "_",
+    "日本",
+    "\u{1f600}",
+    "10",
 ];
 
 /// Random rows for all tables; some tables are empty or have one row.

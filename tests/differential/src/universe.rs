@@ -36,15 +36,15 @@ pub(crate) struct Universe {
 }
 
 impl Universe {
-    /// Loads the rows everywhere.
-    pub(crate) async fn new(tables: Vec<Table>, server: &'static str) -> Self {
+    /// Loads the rows everywhere and makes an engine of each setup.
+    pub(crate) async fn new(tables: Vec<Table>, server: &'static str, setups: &[Setup]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         parquet::load(folder.path(), &tables);
         let database = postgres::load(server, &tables).await;
         let duckdb = DuckDb::start(folder.path()).await;
         let oracle = Postgres::connect(&database.url()).await;
         let mut sessions = Vec::new();
-        for setup in Setup::all() {
+        for &setup in setups {
             let engine = engine(setup, &folder).await;
             parquet::add(&engine, folder.path()).await;
             postgres::add(&engine, &database).await;

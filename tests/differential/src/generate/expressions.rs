@@ -45,10 +45,6 @@ impl Generator {
                 Some(column) => Expr::Cast(Box::new(column.expr()), Type::Date),
                 None => self.literal(ty, false),
             },
-            Type::Timestamp if self.random.chance(50) => {
-                let inner = self.column_or_literal(scope, Type::Timestamp, false);
-                call(Function::TruncateToMonth, ty, vec![inner])
-            }
             Type::Timestamp => Expr::Cast(Box::new(self.column_or_literal(scope, Type::Date, false)), ty),
             _ => self.common(scope, ty, depth - 1),
         }

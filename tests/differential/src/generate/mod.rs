@@ -112,7 +112,8 @@ impl Generator {
     fn body(&mut self, types: &[Type], simple: bool, depth: usize) -> Body {
         if !simple && depth < 2 && self.random.chance(14) {
             let operator = *self.random.pick(&[SetOperator::Union, SetOperator::Intersect, SetOperator::Except]);
-            let all = self.random.chance(50);
+            // EXCEPT ALL and INTERSECT ALL are refused.
+            let all = operator == SetOperator::Union && self.random.chance(50);
             let simple = self.random.chance(50);
             let sides = [self.body(types, simple, depth + 1), self.body(types, true, depth + 1)];
             return Body::Set { operator, all, sides: Box::new(sides) };
@@ -141,6 +142,7 @@ fn base_columns(alias: &str) -> Vec<ScopeColumn> {
 fn columns_of(query: &Query) -> CteColumns {
     let first = matches!(query.body, Body::Select(_));
     let items = &query.body.first().items;
-    let tame = |e: &Expr| first && matches!(e, Expr::Column { name, .. } if COLUMNS.iter().any(|c| c.tame && c.name == name));
+    let tame =
+        |e: &Expr| first && matches!(e, Expr::Column { name, .. } if COLUMNS.iter().any(|c| c.tame && c.name == name));
     items.iter().enumerate().map(|(i, e)| (format!("c{i}"), e.ty(), tame(e))).collect()
 }

@@ -20,8 +20,7 @@ const COMPARISONS: [Comparison; 8] = [
 const PATTERNS: [&str; 16] =
     ["a%", "%b", "_", "", "%", "a_b", "a\\_b", "a\\%", "%\\\\%", "%'%", "é%", "_b%", "%é%", "日_", "a", "%a%b%"];
 
-const TRUTHS: [Truth; 6] =
-    [Truth::True, Truth::NotTrue, Truth::False, Truth::NotFalse, Truth::Unknown, Truth::NotUnknown];
+const TRUTHS: [Truth; 6] = [Truth::True, Truth::NotTrue, Truth::False, Truth::NotFalse, Truth::Unknown, Truth::NotUnknown];
 
 impl Generator {
     pub(super) fn predicate(&mut self, scope: &Scope, depth: usize) -> Expr {
@@ -33,7 +32,7 @@ impl Generator {
             3..6 => Expr::Any((0..2 + self.random.below(2)).map(|_| self.predicate(scope, depth - 1)).collect()),
             6 => Expr::Not(Box::new(self.predicate(scope, depth - 1))),
             7 => Expr::Truth(*self.random.pick(&TRUTHS), Box::new(self.predicate(scope, depth - 1))),
-            8 if depth > 1 && scope.outer.is_empty() => self.sub_query(scope),
+            8 if scope.outer.is_empty() => self.sub_query(scope),
             _ => {
                 let ty = self.ty();
                 let sides = [self.expr(scope, ty, depth - 1), self.expr(scope, ty, depth - 1)];

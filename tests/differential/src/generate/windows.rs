@@ -15,7 +15,8 @@ impl Generator {
         let mut order: Vec<Key> = Vec::new();
         for _ in 0..1 + self.random.below(2) {
             let ty = self.ty();
-            if let Some(column) = self.column(scope, ty, false) {
+            // Frames by range over bytes are refused.
+            if let Some(column) = self.column(scope, ty, false).filter(|_| ty != Type::Bytes) {
                 order.push(self.key(column.expr()));
             }
         }
@@ -25,10 +26,8 @@ impl Generator {
             order.push(key);
         }
         let (function, arguments) = self.window_function(scope, ty, unique.is_some());
-        let framed = matches!(
-            function,
-            WindowFunction::Aggregate(_) | WindowFunction::FirstValue | WindowFunction::LastValue
-        );
+        let framed =
+            matches!(function, WindowFunction::Aggregate(_) | WindowFunction::FirstValue | WindowFunction::LastValue);
         let frame = (framed && unique.is_some() && self.random.chance(50))
             .then(|| (self.random.below(3) as u32, self.random.below(3) as u32));
         if order.is_empty() {
