@@ -136,7 +136,7 @@ async fn worker(shared: Arc<Shared>, progress: impl Fn(&str)) -> Report {
         }
         let Some((_, universe)) = &mut current else { break };
         let query = generate::query(plan.seed, index);
-        let turn = turns[(index / 2 % turns.len() as u64) as usize];
+        let turn = turns[(index / 3 % turns.len() as u64) as usize];
         let findings = crate::check::check(universe, &query, turn, index, &mut report).await;
         report.queries += 1;
         for finding in findings {

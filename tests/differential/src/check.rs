@@ -119,10 +119,10 @@ pub(crate) async fn check(
     let reference = universe.run(query, Route::REFERENCE).await;
     let mut checks = vec![Check::Route(Route::PUSHED), Check::DuckDb, Check::Postgres];
     // One of the other routes and, for some, a relation.
-    match index % 16 {
-        0 | 8 => checks.push(Check::Relation(Relation::CountOfFilter, Route::PUSHED)),
-        4 => checks.push(Check::Relation(Relation::Partitions, Route::PUSHED)),
-        n if n % 2 == 1 => checks.push(Check::Route(turn)),
+    match index % 24 {
+        0 => checks.push(Check::Relation(Relation::CountOfFilter, Route::PUSHED)),
+        12 => checks.push(Check::Relation(Relation::Partitions, Route::PUSHED)),
+        n if n % 3 == 1 => checks.push(Check::Route(turn)),
         _ => {}
     }
     let mut findings = Vec::new();

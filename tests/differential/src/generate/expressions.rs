@@ -169,8 +169,8 @@ impl Generator {
                 let number = self.column_or_literal(scope, Type::Int4, false);
                 Expr::Cast(Box::new(number), ty)
             }
-            6 => call(Function::ConcatFunction, ty, vec![inner, self.text_leaf(scope)]),
-            _ => call(Function::ConcatOperator, ty, vec![inner, self.text_leaf(scope)]),
+            6 => call(Function::Concat, ty, vec![inner, self.text_leaf(scope)]),
+            _ => call(Function::JoinTexts, ty, vec![inner, self.text_leaf(scope)]),
         }
     }
 }

@@ -66,7 +66,7 @@ impl Generator {
             self.ctes.push(("w1".to_owned(), columns));
         }
         let types = self.types();
-        let simple = self.random.chance(35);
+        let simple = self.random.chance(50);
         let mut query = self.finished(&types, simple, 0);
         query.ctes = ctes;
         query
