@@ -35,6 +35,8 @@ const REFUSALS: &[&str] = &[
     "Invalid comparison operation: Decimal",
     "Schema contains duplicate unqualified field name",
     "Physical input schema should be the same",
+    "Fail to find the coerced type",
+    "Selectivity is out of limit",
 ];
 
 /// The list. A difference between two routes of Headwater's is never agreed unless one of them refuses.
