@@ -12,10 +12,11 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
 use headwater_common::config::Config;
 use headwater_common::{Error, Result};
-use headwater_optimizer::{PushDownCount, PushDownTopN};
+use headwater_optimizer::{GuardedCrossJoin, NullAwareInSubquery, PushDownCount, PushDownTopN};
 use headwater_source::{ConnectContext, Connector, SourceRegistry};
 use parking_lot::RwLock;
 use tokio::sync::Semaphore;
@@ -32,11 +33,16 @@ const DISCOVERY_AT_START: Duration = Duration::from_secs(5);
 /// Deepest recursion of the parser. The guard bounds nesting, of which one level is several of the parser's.
 const PARSER_DEPTH: usize = 300;
 
+/// The names of Headwater's own rules that only change where a query is computed. Those that make DataFusion's answers right
+/// cannot be left out.
+pub const RULES: &[&str] = &["push_down_count", "push_down_top_n"];
+
 /// Collects what an engine needs.
 #[derive(Debug, Default)]
 pub struct EngineBuilder {
     config: Config,
     connectors: Vec<Arc<dyn Connector>>,
+    without: Vec<String>,
 }
 
 impl EngineBuilder {
@@ -54,10 +60,17 @@ impl EngineBuilder {
         self
     }
 
+    /// Leaves out one of [`RULES`]. The rows of every query stay the same; where they are computed may change.
+    #[must_use]
+    pub fn without_rule(mut self, name: &str) -> Self {
+        self.without.push(name.to_owned());
+        self
+    }
+
     /// Builds the engine and its configured sources. A source that cannot be reached is listed as unavailable; a source with
     /// wrong options is an error.
     pub async fn build(self) -> Result<Engine> {
-        let Self { config, connectors } = self;
+        let Self { config, connectors, without } = self;
         let limits = Arc::new(config.limits.clone());
         let connectors: BTreeMap<_, _> = connectors.into_iter().map(|c| (c.kind(), c)).collect();
         let sources = Arc::new(Sources {
@@ -72,7 +85,7 @@ impl EngineBuilder {
         let own = WithSystem::new(Arc::new(own), crate::system::schema(Arc::clone(&sources)));
         sources.list.register_catalog(OWN_CATALOG.to_owned(), Arc::new(own));
         let runtime = runtime(&config)?;
-        let state = state(&config, &sources, &runtime);
+        let state = state(&config, &sources, &runtime, &without);
         let running =
             Arc::new(Semaphore::new(usize::try_from(limits.concurrent_queries.max(1)).unwrap_or(usize::MAX >> 4)));
         let engine = Engine::new(Shared { config, limits, sources, state, runtime, running });
@@ -127,7 +140,7 @@ fn runtime(config: &Config) -> Result<Arc<RuntimeEnv>> {
         .map_err(|e| spill_error(&e))
 }
 
-fn state(config: &Config, sources: &Arc<Sources>, runtime: &Arc<RuntimeEnv>) -> SessionState {
+fn state(config: &Config, sources: &Arc<Sources>, runtime: &Arc<RuntimeEnv>, without: &[String]) -> SessionState {
     let batch = usize::try_from(config.engine.batch_rows).unwrap_or(8_192);
     let mut session = SessionConfig::new()
         .with_information_schema(true)
@@ -145,16 +158,33 @@ fn state(config: &Config, sources: &Arc<Sources>, runtime: &Arc<RuntimeEnv>) -> 
     }
     options.sql_parser.map_string_types_to_utf8view = false;
     options.execution.skip_physical_aggregate_schema_check = false;
-    let mut state = SessionStateBuilder::new()
+    let mut builder = SessionStateBuilder::new()
         .with_config(session)
         .with_runtime_env(Arc::clone(runtime))
         .with_catalog_list(Arc::clone(&sources.list) as Arc<dyn CatalogProviderList>)
         .with_default_features()
-        .with_optimizer_rule(Arc::new(PushDownCount))
-        .with_physical_optimizer_rule(Arc::new(PushDownTopN::new(Arc::clone(&sources.registry))))
-        .build();
+        .with_optimizer_rules(rules())
+        .with_analyzer_rule(Arc::new(NullAwareInSubquery));
+    let on = |name: &str| !without.iter().any(|w| w == name);
+    if on("push_down_count") {
+        builder = builder.with_optimizer_rule(Arc::new(PushDownCount));
+    }
+    if on("push_down_top_n") {
+        builder = builder.with_physical_optimizer_rule(Arc::new(PushDownTopN::new(Arc::clone(&sources.registry))));
+    }
+    let mut state = builder.build();
     let caps = CapFunctions::new(config.limits.value_bytes);
     // Registering a rewrite does not fail in DataFusion's own registry.
     let _ = state.register_function_rewrite(Arc::new(caps));
     state
+}
+
+/// DataFusion's rules, with those replaced that may give wrong rows.
+fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let guarded = GuardedCrossJoin::default();
+    let mut rules = Optimizer::new().rules;
+    if let Some(rule) = rules.iter_mut().find(|r| r.name() == guarded.name()) {
+        *rule = Arc::new(guarded);
+    }
+    rules
 }

@@ -27,7 +27,7 @@ mod system;
 mod unique_names;
 
 pub use append::TableAddress;
-pub use builder::EngineBuilder;
+pub use builder::{EngineBuilder, RULES};
 pub use engine::{Engine, OwnTable};
 pub use execute::QueryResult;
 pub use prepared::Prepared;

@@ -13,7 +13,7 @@ use crate::catalog::OWN_CATALOG;
 use crate::engine::Engine;
 use crate::error::classify;
 use crate::guard::balance::balance;
-use crate::guard::{expansion, kinds, planning, shape};
+use crate::guard::{expansion, kinds, multisets, planning, shape};
 use crate::prepared::{Prepared, Work};
 use crate::source_statement::{self, SourceStatement};
 use crate::unique_names;
@@ -155,6 +155,7 @@ impl Session {
             expansion::check(&statement, &bounds)?;
             balance(&mut statement);
             unique_names::make(&mut statement);
+            multisets::check(&mut statement)?;
             let plan = state.statement_to_plan(statement).await.map_err(classify)?;
             kinds::check(&plan, &engine)?;
             let work = match plan {

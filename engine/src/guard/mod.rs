@@ -5,6 +5,7 @@
 //! | [`shape::check`] | size, nesting, chains, lists, set operations, joins | one pass over the tokens, before parsing |
 //! | [`expansion::check`] | WITH queries and grouping sets once they are expanded | one pass over the syntax tree |
 //! | [`balance::balance`] | depth of long AND / OR chains | balanced trees, which mean the same |
+//! | [`multisets::check`] | set operations that would not count duplicates | refused |
 //! | [`planning::run`] | stack and time of planning | a thread with a large stack, a deadline |
 //! | [`kinds::check`] | what a statement may do | an allow-list over its plan |
 //! | [`concat::CapFunctions`] | values that functions build from small arguments | their size is computed first |
@@ -14,6 +15,7 @@ mod capped;
 pub(crate) mod concat;
 pub(crate) mod expansion;
 pub(crate) mod kinds;
+pub(crate) mod multisets;
 pub(crate) mod planning;
 pub(crate) mod shape;
 mod sizes;

@@ -15,6 +15,21 @@ async fn number(session: &Session, sql: &str) -> Result<i64, Error> {
 }
 
 #[tokio::test]
+async fn set_operations_that_would_not_count_duplicates_are_refused() {
+    let session = session().await;
+    for sql in [
+        "(VALUES (1), (1)) EXCEPT ALL (VALUES (1))",
+        "SELECT 1 INTERSECT ALL SELECT 1",
+        "SELECT * FROM (SELECT 1 UNION ALL (SELECT 1 EXCEPT ALL SELECT 2)) AS t",
+        "EXPLAIN SELECT 1 EXCEPT ALL SELECT 1",
+    ] {
+        let error = session.query(sql).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{sql}: {error}");
+    }
+    session.query("SELECT 1 EXCEPT SELECT 2 UNION ALL SELECT 3").await.unwrap();
+}
+
+#[tokio::test]
 async fn ten_thousand_terms_are_planned_and_right() {
     let session = session().await;
     for (operator, want) in [("OR", 1), ("AND", 0)] {

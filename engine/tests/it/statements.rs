@@ -1,5 +1,6 @@
 //! What a session answers.
 
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::common::ScalarValue;
 use headwater_common::config::Config;
@@ -102,4 +103,49 @@ async fn output_columns_may_have_the_same_name() {
     assert!(text.contains("a:1") && text.contains("subquery:"), "{text}");
     let text = table(&session, "SELECT count(*), count(*), 1, 1 FROM (VALUES (1), (2)) t(a)").await;
     assert!(text.contains("| 2        | 2          | 1        | 1   |"), "{text}");
+}
+
+/// First column of the rows, as text.
+async fn column(session: &Session, sql: &str) -> Vec<String> {
+    let batches = session.query(sql).await.unwrap().collect().await.unwrap();
+    let mut values = Vec::new();
+    for batch in &batches {
+        let options = FormatOptions::default().with_null("NULL");
+        let format = ArrayFormatter::try_new(batch.column(0), &options).unwrap();
+        values.extend((0..batch.num_rows()).map(|row| format.value(row).to_string()));
+    }
+    values.sort();
+    values
+}
+
+#[tokio::test]
+async fn in_with_a_sub_query_keeps_its_third_truth_value() {
+    let session = session().await;
+    for (filter, expected) in [
+        ("(a IN (SELECT b FROM two)) IS NULL", &["NULL"][..]),
+        ("a NOT IN (SELECT b FROM two) OR a = 5", &["1"]),
+        ("a NOT IN (SELECT b FROM nulls) OR a = 5", &[]),
+        ("NOT (a IN (SELECT b FROM two) AND a = 2)", &["1"]),
+        ("(a NOT IN (SELECT b FROM nulls)) IS NOT TRUE", &["1", "2", "NULL"]),
+        ("a NOT IN (SELECT b FROM nulls)", &[]),
+        ("a NOT IN (SELECT b FROM two WHERE b > 2)", &["1", "2", "NULL"]),
+        ("a NOT IN (SELECT b FROM nulls WHERE b = a) OR a = 5", &["1", "NULL"]),
+        ("a NOT IN (SELECT b FROM nulls WHERE b = a)", &["1", "NULL"]),
+        ("CASE WHEN a + 1 IN (SELECT b FROM nulls) THEN true ELSE a IS NULL END", &["1", "NULL"]),
+    ] {
+        let sql = format!(
+            "WITH t(a) AS (VALUES (1), (NULL), (2)), two(b) AS (VALUES (2)), nulls(b) AS (VALUES (2), (NULL)) \
+             SELECT a FROM t WHERE {filter}"
+        );
+        assert_eq!(column(&session, &sql).await, expected, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn joins_that_equate_nulls_do_not_change_the_others() {
+    let session = session().await;
+    let sql = "WITH t(a) AS (VALUES (1), (NULL)) SELECT x.a FROM t x JOIN t y ON x.a = y.a JOIN t z ON y.a IS NOT DISTINCT FROM z.a";
+    assert_eq!(column(&session, sql).await, ["1"]);
+    let sql = "WITH t(a) AS (VALUES (1), (NULL)) SELECT x.a FROM t x JOIN t y ON x.a IS NOT DISTINCT FROM y.a";
+    assert_eq!(column(&session, sql).await, ["1", "NULL"]);
 }

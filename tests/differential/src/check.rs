@@ -1,0 +1,141 @@
+//! One query on its routes, against the oracles and in its relations.
+
+use crate::ast::Query;
+use crate::campaign::Report;
+use crate::differences::{Against, agreed};
+use crate::relations::Relation;
+use crate::routes::{Route, Setup};
+use crate::rows::{Outcome, same};
+use crate::universe::Universe;
+
+/// A comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// The reference route and another one.
+    Route(Route),
+    /// The reference route and DuckDB.
+    DuckDb,
+    /// The reference route and Postgres itself.
+    Postgres,
+    /// Two related queries on one route.
+    Relation(Relation, Route),
+}
+
+/// A difference that nothing explains.
+#[derive(Debug, Clone)]
+pub(crate) struct Finding {
+    pub(crate) check: Check,
+    pub(crate) left: Outcome,
+    pub(crate) right: Outcome,
+}
+
+/// What a comparison came to.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Equal,
+    BothRefused,
+    Agreed(&'static str),
+    NotAsked(&'static str),
+    Different(Outcome, Outcome),
+}
+
+impl Check {
+    /// Its name in reports.
+    pub(crate) fn label(self) -> String {
+        match self {
+            Check::Route(route) => route.label(),
+            Check::DuckDb => "DuckDB".to_owned(),
+            Check::Postgres => "Postgres".to_owned(),
+            Check::Relation(relation, route) => format!("{} on {}", relation.label(), route.label()),
+        }
+    }
+
+    /// The setups of the engines that it needs.
+    pub(crate) fn setups(self) -> Vec<Setup> {
+        match self {
+            Check::Route(route) | Check::Relation(_, route) if route.setup != Setup::Plain => {
+                vec![Setup::Plain, route.setup]
+            }
+            _ => vec![Setup::Plain],
+        }
+    }
+
+    /// Runs both sides; `reference` is the reference route's outcome when it is known.
+    pub(crate) async fn run(self, universe: &mut Universe, query: &Query, reference: Option<&Outcome>) -> Verdict {
+        let (left, right) = match self {
+            Check::Relation(relation, route) => {
+                let Some((a, b)) = relation.queries(query) else { return Verdict::NotAsked("no filter") };
+                (universe.run(&a, route).await, universe.run(&b, route).await)
+            }
+            _ => {
+                let right = match self {
+                    Check::Route(route) => universe.run(query, route).await,
+                    Check::DuckDb => match universe.duckdb.run(query).await {
+                        Ok(outcome) => outcome,
+                        Err(reason) => return Verdict::NotAsked(reason),
+                    },
+                    _ => match universe.postgres.run(query).await {
+                        Ok(outcome) => outcome,
+                        Err(reason) => return Verdict::NotAsked(reason),
+                    },
+                };
+                let left = match reference {
+                    Some(known) => known.clone(),
+                    None => universe.run(query, Route::REFERENCE).await,
+                };
+                (left, right)
+            }
+        };
+        self.verdict(query, left, right)
+    }
+
+    fn verdict(self, query: &Query, left: Outcome, right: Outcome) -> Verdict {
+        let against = match self {
+            Check::Route(_) => Against::Headwater,
+            Check::Relation(..) => Against::Related,
+            Check::DuckDb => Against::DuckDb,
+            Check::Postgres => Against::Postgres,
+        };
+        let ordered = !query.order.is_empty() && !matches!(self, Check::Relation(..));
+        match (&left, &right) {
+            (Ok(a), Ok(b)) if same(a, b, ordered, matches!(against, Against::DuckDb | Against::Postgres)) => Verdict::Equal,
+            (Err(_), Err(_)) => Verdict::BothRefused,
+            _ => match agreed(against, &left, &right) {
+                Some(name) => Verdict::Agreed(name),
+                None => Verdict::Different(left, right),
+            },
+        }
+    }
+}
+
+/// Runs a query everywhere and counts; returns what nothing explains.
+pub(crate) async fn check(
+    universe: &mut Universe,
+    query: &Query,
+    turn: Route,
+    index: u64,
+    report: &mut Report,
+) -> Vec<Finding> {
+    let reference = universe.run(query, Route::REFERENCE).await;
+    let mut checks = vec![Check::Route(Route::PUSHED), Check::DuckDb, Check::Postgres];
+    // One of the other routes and, for some, a relation.
+    match index % 24 {
+        0 => checks.push(Check::Relation(Relation::CountOfFilter, Route::PUSHED)),
+        12 => checks.push(Check::Relation(Relation::Partitions, Route::PUSHED)),
+        n if n % 3 == 1 => checks.push(Check::Route(turn)),
+        _ => {}
+    }
+    let mut findings = Vec::new();
+    for check in checks {
+        match check.run(universe, query, Some(&reference)).await {
+            Verdict::Equal => *report.equal.entry(check.label()).or_default() += 1,
+            Verdict::BothRefused => report.refused += 1,
+            Verdict::Agreed(name) => *report.agreed.entry(name.to_owned()).or_default() += 1,
+            Verdict::NotAsked(reason) => {
+                *report.not_asked.entry(format!("{}: {reason}", check.label())).or_default() += 1;
+            }
+            Verdict::Different(left, right) => findings.push(Finding { check, left, right }),
+        }
+    }
+    findings
+}
