@@ -15,5 +15,6 @@ servers-down:
 demo:
 	cargo run -p headwater-cli -- demo
 
+# Side-by-side measurements against other tools; see benchmarks/README.md.
 bench:
 	bash benchmarks/run.sh

@@ -9,11 +9,16 @@ mod clickhouse_faults;
 mod clickhouse_filters;
 mod clickhouse_parallel;
 mod clickhouse_writes;
+mod connections;
+mod echo;
 mod faults;
 mod filters;
 mod flight;
 mod injections;
 mod reads;
+mod relations;
+mod secrets;
+mod tokens;
 mod writes;
 
 /// The servers that every Postgres promise is kept on.
