@@ -128,10 +128,10 @@ impl Inference<'_> {
     /// What a file says; `None` when it is empty.
     async fn facts(&self, file: &TableFile, csv: &CsvOptions) -> Result<Option<Facts>> {
         let location = &file.meta.location;
-        if let Some((meta, facts)) = self.known.lock().get(location) {
-            if same(meta, &file.meta) {
-                return Ok(Some(facts.clone()));
-            }
+        if let Some((meta, facts)) = self.known.lock().get(location)
+            && same(meta, &file.meta)
+        {
+            return Ok(Some(facts.clone()));
         }
         let one = std::iter::once(file.meta.clone());
         let store = PinnedStore::new(Arc::clone(self.store), one, Arc::clone(self.stale));

@@ -1,6 +1,6 @@
 //! Which type a text has when nobody has said so. A type is chosen only when every value keeps all that was written.
 
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{NaiveDate, NaiveTime};
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 
 /// Most digits that a 64-bit float always holds.
@@ -159,7 +159,10 @@ fn temporal(text: &str) -> Option<Kind> {
     time(text).map(|_| Kind::Time)
 }
 
-const EPOCH: NaiveDate = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap();
+const EPOCH: NaiveDate = match NaiveDate::from_ymd_opt(1970, 1, 1) {
+    Some(day) => day,
+    None => NaiveDate::MIN,
+};
 
 /// `YYYY-MM-DD`, in days since 1970.
 pub(crate) fn date(text: &str) -> Option<i32> {
@@ -248,17 +251,13 @@ pub(crate) fn timestamp_utc(text: &str) -> Option<i64> {
     Some(timestamp(local)? - sign * (hours * 60 + minutes) * 60_000_000)
 }
 
-/// For messages and tests: the text of a timestamp.
-#[cfg(test)]
-fn shown(micros: i64) -> String {
-    chrono::DateTime::from_timestamp_micros(micros)
-        .map(|t| t.naive_utc())
-        .map_or(String::new(), |t: NaiveDateTime| t.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn shown(micros: i64) -> String {
+        chrono::DateTime::from_timestamp_micros(micros).unwrap().naive_utc().to_string()
+    }
 
     #[test]
     fn a_type_is_chosen_only_when_nothing_is_lost() {
