@@ -36,7 +36,7 @@ fn generic(source: &str, what: &str, reason: &(dyn std::error::Error + 'static))
         return Error::denied(format!("{what}: {text}")).from_source(source);
     }
     let whole = chain(reason);
-    if whole.contains("405") || whole.contains("501") || whole.contains("PROPFIND") {
+    if whole.contains("405 Method") || whole.contains("501 Not") || whole.contains("PROPFIND") {
         let message = format!("{what}: the server does not list files; name them in option files");
         return Error::source_failed(source, message);
     }

@@ -65,9 +65,10 @@ impl LocalStore {
     pub(crate) fn entries(&self, under: &str, keep: &dyn Fn(&str) -> bool) -> std::io::Result<Entries> {
         let mut found = Entries::default();
         let path = self.root.join(under);
-        if let (Some(metadata), Ok(location)) = (self.look(&path)?, Path::parse(under))
-            && metadata.is_file()
-        {
+        let Some(metadata) = self.look(&path)? else {
+            return Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, "it leads out of the folder"));
+        };
+        if let (true, Ok(location)) = (metadata.is_file(), Path::parse(under)) {
             found.files.push(meta(location, &metadata));
             return Ok(found);
         }

@@ -79,12 +79,17 @@ impl Location {
                     entries.map(|entries| (Arc::new(store) as Arc<dyn ObjectStore>, entries))
                 });
                 let read = read.await.map_err(|e| Error::internal(format!("listing: {e}")))?;
-                read.map_err(|e| match e.kind() {
+                let (store, mut entries) = read.map_err(|e| match e.kind() {
                     std::io::ErrorKind::NotFound => {
                         Error::not_found(format!("cannot read {shown}: {e}")).from_source(source)
                     }
                     _ => Error::unavailable(source, format!("cannot read {shown}: {e}")).retryable(false),
-                })
+                })?;
+                if let Some(named) = &self.named {
+                    entries.files.retain(|f| named.contains(&f.location));
+                    entries.refused.retain(|(path, _)| named.iter().any(|n| n.as_ref() == path));
+                }
+                Ok((store, entries))
             }
             Kind::Store(store) => {
                 let files = match &self.named {
