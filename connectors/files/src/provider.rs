@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::TableParquetOptions;
-use datafusion::common::{Statistics, TableReference};
+use datafusion::common::{ColumnStatistics, ScalarValue, Statistics, TableReference};
 use datafusion::datasource::TableType;
 use datafusion::datasource::physical_plan::ParquetSource;
 use datafusion::error::Result;
