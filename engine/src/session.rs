@@ -131,7 +131,10 @@ impl Session {
             }
             return Prepared::new(sql, Work::Source(statement), 0);
         }
-        self.prepare_plan(sql, sql).await
+        match crate::settings::show(sql)? {
+            Some(query) => self.prepare_plan(sql, &query).await,
+            None => self.prepare_plan(sql, sql).await,
+        }
     }
 
     async fn prepare_plan(&self, sql: &str, effective: &str) -> Result<Prepared> {
