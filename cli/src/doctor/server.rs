@@ -95,7 +95,7 @@ fn files(certificate: &Path, key: &Path, client_ca: Option<&Path>) -> Result<()>
 }
 
 fn certificates(setting: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let found = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>);
+    let found = CertificateDer::pem_file_iter(path).and_then(|all| all.collect::<std::result::Result<Vec<_>, _>>());
     let found = found.map_err(|e| unusable(setting, path, &e))?;
     if found.is_empty() {
         return Err(Error::configuration(format!("{setting}: {} holds no certificate", path.display())));

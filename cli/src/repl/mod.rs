@@ -82,21 +82,19 @@ impl Shell {
         let mut statements = Statements::default();
         let mut ended = Ended::Well;
         loop {
+            let default = self.connection.default_name();
             let line = tokio::select! {
-                line = input.read(&statements, &self.connection.default_name()) => line?,
+                line = input.read(&statements, &default) => line?,
                 () = self.interrupts.next() => return Ok(Ended::Cancelled),
             };
             match line {
                 Line::Text(line) => match self.line(&line, &mut statements).await? {
                     Ended::Well => {}
                     Ended::Left => return Ok(if ended == Ended::Failed { ended } else { Ended::Left }),
-                    Ended::Cancelled if !input.is_typed() => return Ok(Ended::Cancelled),
-                    Ended::Failed | Ended::Cancelled => {
-                        ended = Ended::Failed;
-                        if !input.is_typed() && !self.keep_going {
-                            return Ok(ended);
-                        }
-                    }
+                    // A person has seen it and goes on.
+                    Ended::Failed | Ended::Cancelled if input.is_typed() => {}
+                    Ended::Failed if self.keep_going => ended = Ended::Failed,
+                    other => return Ok(other),
                 },
                 Line::Interrupted => statements.clear(),
                 Line::End => break,
@@ -107,6 +105,7 @@ impl Shell {
         }
         if let Some(rest) = statements.rest()
             && self.statement(&rest).await? != Ended::Well
+            && !input.is_typed()
         {
             ended = Ended::Failed;
         }

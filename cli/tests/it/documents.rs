@@ -1,7 +1,8 @@
 //! Everything that README, the tutorial and the examples show is run here.
 //!
 //! In a page, a fenced block `sql` is run by the program with the last `toml` block as its configuration; the next block `text`
-//! is what it must print. A block `postgres` prepares the database. Addresses and folders are replaced by those of the test.
+//! is what it must print, and each line of the next block `plan` must be a part of what it prints. A block `postgres` prepares the
+//! database. Addresses and folders are replaced by those of the test.
 
 use std::path::{Path, PathBuf};
 
@@ -55,6 +56,13 @@ async fn run_page(page: &str) -> usize {
                 let ended = run_with(command.env("SHOP_PASSWORD", "secret"), &text);
                 printed = Some(format!("{}{}", ended.out, ended.err));
             }
+            "plan" => {
+                let printed = printed.take().unwrap_or_else(|| panic!("{page}: nothing ran before\n{text}"));
+                for line in text.lines() {
+                    assert!(printed.contains(line), "{page}: {line}\nis not in\n{printed}");
+                }
+                compared += 1;
+            }
             "text" => {
                 let printed = printed.take().unwrap_or_else(|| panic!("{page}: nothing ran before\n{text}"));
                 assert_eq!(printed.trim_end(), text.trim_end(), "{page}");
@@ -91,6 +99,14 @@ async fn every_example_runs_and_prints_what_stands_beside_it() {
         command.envs(settings).arg("sql").arg("--config").arg(folder.join("shop.toml")).arg("-f").arg(&path);
         let ended = run_with(&mut command, "");
         assert_eq!(ended.code, Some(0), "{}: {ended:?}", path.display());
+        if let Ok(parts) = std::fs::read_to_string(path.with_extension("plan")) {
+            assert!(
+                parts.lines().count() > 0 && parts.lines().all(|l| ended.out.contains(l)),
+                "{parts}\nin\n{}",
+                ended.out
+            );
+            continue;
+        }
         let want = std::fs::read_to_string(path.with_extension("out")).unwrap_or_default();
         assert_eq!(ended.out, want, "{}", path.display());
     }
