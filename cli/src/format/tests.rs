@@ -88,7 +88,7 @@ fn a_value_cannot_steer_the_terminal() {
     let column = Arc::new(StringArray::from(vec!["a\u{1b}[2J\nb", "c"])) as ArrayRef;
     let batch = RecordBatch::try_from_iter([("x", column)]).unwrap();
     let of = |format| String::from_utf8(written(format, &batch, 0)).unwrap();
-    let lines = "| a\\u{1b}[2J\u{21b5} |\n| b          |\n| c          |\n";
+    let lines = "| a\\u{1b}[2J\u{21b5} |\n| b           |\n| c           |\n";
     assert!(of(Format::Table).contains(lines), "{}", of(Format::Table));
     assert!(of(Format::Markdown).contains("| a\\u{1b}[2J<br>b |"), "{}", of(Format::Markdown));
     assert!(of(Format::Vertical).contains("x | a\\u{1b}[2J\n  | b\n"), "{}", of(Format::Vertical));

@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr;
 /// Terminal cells of a statement's line that are shown before the place.
 const BEFORE: usize = 60;
 /// Characters that are shown after it.
-const AFTER: usize = 20;
+const AFTER: usize = 40;
 
 /// The line with the place, and a sign below it, when the message names one.
 pub(super) fn shown(sql: &str, message: &str) -> Option<String> {
@@ -15,8 +15,9 @@ pub(super) fn shown(sql: &str, message: &str) -> Option<String> {
     let skipped = at.saturating_sub(BEFORE);
     let before: String = text.chars().skip(skipped).take(at - skipped).map(flat).collect();
     let after: String = text.chars().skip(at).take(AFTER).map(flat).collect();
+    let tail = if text.chars().nth(at + AFTER).is_some() { "..." } else { "" };
     let head = if skipped > 0 { format!("LINE {line}: ...") } else { format!("LINE {line}: ") };
-    Some(format!("{head}{before}{after}\n{}^", " ".repeat(head.width() + before.width())))
+    Some(format!("{head}{before}{after}{tail}\n{}^", " ".repeat(head.width() + before.width())))
 }
 
 fn flat(c: char) -> char {
@@ -37,9 +38,9 @@ fn place_of_name(sql: &str, message: &str) -> Option<(usize, usize)> {
     let name = rest.lines().next()?.split(". ").next()?.trim_end_matches('.').replace('"', "");
     let name = name.rsplit('.').next().filter(|n| !n.is_empty())?;
     let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    let lowered = sql.to_ascii_lowercase();
+    let (lowered, wanted) = (sql.to_ascii_lowercase(), name.to_ascii_lowercase());
     let mut places = lowered
-        .match_indices(&name.to_ascii_lowercase())
+        .match_indices(&wanted)
         .map(|(at, _)| at)
         .filter(|at| !word(sql[..*at].chars().next_back()) && !word(sql[at + name.len()..].chars().next()));
     let at = places.next().filter(|_| places.next().is_none())?;

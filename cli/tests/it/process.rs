@@ -33,8 +33,8 @@ pub(crate) fn run_with(command: &mut Command, input: &str) -> Run {
     writer.join().unwrap();
     Run {
         code: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }
 
