@@ -11,7 +11,7 @@ use datafusion::common::config::{ConfigNonZeroUsize, Dialect};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
 use headwater_common::config::Config;
@@ -24,7 +24,6 @@ use tokio::sync::Semaphore;
 use crate::catalog::{Catalogs, OWN_CATALOG, WithSystem};
 use crate::engine::{Engine, Shared, Sources};
 use crate::executor;
-use crate::guard::concat::CapFunctions;
 use crate::memory::{default_memory_bytes, spill_error};
 
 /// How long a source may take to show its tables while the engine starts; a slower one is looked at when it is used.
@@ -176,11 +175,7 @@ fn state(config: &Config, sources: &Arc<Sources>, runtime: &Arc<RuntimeEnv>, wit
     if on("push_down_top_n") {
         builder = builder.with_physical_optimizer_rule(Arc::new(PushDownTopN::new(Arc::clone(&sources.registry))));
     }
-    let mut state = builder.build();
-    let caps = CapFunctions::new(config.limits.value_bytes);
-    // Registering a rewrite does not fail in DataFusion's own registry.
-    let _ = state.register_function_rewrite(Arc::new(caps));
-    state
+    builder.build()
 }
 
 /// DataFusion's rules, with those replaced that may give wrong rows.

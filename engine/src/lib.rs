@@ -30,5 +30,6 @@ pub use append::TableAddress;
 pub use builder::{EngineBuilder, RULES};
 pub use engine::{Engine, OwnTable};
 pub use execute::QueryResult;
+pub use memory::machine_memory_bytes;
 pub use prepared::Prepared;
 pub use session::Session;

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::catalog::TableProvider;
-use datafusion::execution::SessionState;
+use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::{LogicalPlan, Statement as PlanStatement};
 use headwater_common::{Error, Limits, Result};
 use parking_lot::RwLock;
@@ -13,6 +14,7 @@ use crate::catalog::OWN_CATALOG;
 use crate::engine::Engine;
 use crate::error::classify;
 use crate::guard::balance::balance;
+use crate::guard::concat::CapFunctions;
 use crate::guard::{expansion, kinds, multisets, planning, shape};
 use crate::prepared::{Prepared, Work};
 use crate::source_statement::{self, SourceStatement};
@@ -29,6 +31,8 @@ pub struct Session {
 pub(crate) struct SessionInner {
     pub(crate) state: SessionState,
     pub(crate) limits: Arc<Limits>,
+    /// `limits.value_bytes`, read when functions are capped.
+    value_bytes: Arc<AtomicU64>,
 }
 
 /// The limits in force, for `system.settings`; an extension of the session's configuration.
@@ -46,7 +50,10 @@ impl Session {
         let limits = Arc::clone(engine.limits());
         let mut state = engine.shared.state.clone();
         state.config_mut().set_extension(Arc::new(SessionLimits(Arc::clone(&limits))));
-        Self { engine, user: user.into(), inner: Arc::new(RwLock::new(SessionInner { state, limits })) }
+        let value_bytes = Arc::new(AtomicU64::new(limits.value_bytes));
+        // DataFusion's own registry takes every rewrite.
+        let _ = state.register_function_rewrite(Arc::new(CapFunctions::new(Arc::clone(&value_bytes))));
+        Self { engine, user: user.into(), inner: Arc::new(RwLock::new(SessionInner { state, limits, value_bytes })) }
     }
 
     /// The user's name.
@@ -121,6 +128,7 @@ impl Session {
 
     pub(crate) fn set_limits(&self, limits: Limits) {
         let mut inner = self.inner.write();
+        inner.value_bytes.store(limits.value_bytes, Ordering::Relaxed);
         let limits = Arc::new(limits);
         inner.state.config_mut().set_extension(Arc::new(SessionLimits(Arc::clone(&limits))));
         inner.limits = limits;
@@ -137,7 +145,10 @@ impl Session {
             }
             return Prepared::new(sql, Work::Source(statement), 0);
         }
-        self.prepare_plan(sql, sql).await
+        match crate::settings::show(sql)? {
+            Some(query) => self.prepare_plan(sql, &query).await,
+            None => self.prepare_plan(sql, sql).await,
+        }
     }
 
     async fn prepare_plan(&self, sql: &str, effective: &str) -> Result<Prepared> {

@@ -11,8 +11,8 @@ use datafusion::prelude::Expr;
 use headwater_common::config::{OptionSpec, Options};
 use headwater_common::{Error, Result};
 use headwater_source::{
-    ConnectContext, Connector, Discovery, OpenScan, PartitionBounds, RemoteSource, RemoteTable, RemoteText, ScanCommand,
-    SortKey, Source, Support, TableMeta, TableName,
+    ConnectContext, Connector, Discovery, Finding, OpenScan, PartitionBounds, RemoteSource, RemoteTable, RemoteText,
+    ScanCommand, SortKey, Source, Support, TableMeta, TableName,
 };
 use headwater_sqlgen as sql;
 use parking_lot::RwLock;
@@ -21,6 +21,7 @@ use tokio_postgres::SimpleQueryMessage;
 use crate::catalog_queries as queries;
 use crate::config::{OPTIONS, PostgresConfig};
 use crate::connect::{Connections, Lease};
+use crate::diagnose::diagnose;
 use crate::discover::{KnownTable, discover};
 use crate::error::classify;
 use crate::pushdown::{Columns, translate};
@@ -260,6 +261,10 @@ impl Source for PostgresSource {
 
     fn is_stale(&self) -> bool {
         self.stale.load(Ordering::Acquire)
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Finding>> {
+        diagnose(self).await
     }
 
     async fn provider(self: Arc<Self>, table: Arc<TableMeta>) -> Result<Arc<dyn TableProvider>> {

@@ -1,6 +1,7 @@
 //! `a || b` as a function, so that the size of its values can be capped like that of any other function.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
@@ -27,15 +28,18 @@ use super::capped;
 #[derive(Debug)]
 pub(crate) struct CapFunctions {
     concat: Arc<ScalarUDF>,
-    bytes_max: u64,
+    /// The session's limit, which may change between statements.
+    bytes_max: Arc<AtomicU64>,
 }
 
 impl CapFunctions {
     /// The rewrite for values of at most so many bytes.
-    pub(crate) fn new(bytes_max: u64) -> Self {
-        let plain = Arc::new(ScalarUDF::new_from_impl(StringConcat::default()));
-        let concat = capped::wrap(&plain, bytes_max).map_or(plain, Arc::new);
-        Self { concat, bytes_max }
+    pub(crate) fn new(bytes_max: Arc<AtomicU64>) -> Self {
+        Self { concat: Arc::new(ScalarUDF::new_from_impl(StringConcat::default())), bytes_max }
+    }
+
+    fn capped(&self, function: &Arc<ScalarUDF>) -> Option<Arc<ScalarUDF>> {
+        capped::wrap(function, self.bytes_max.load(Ordering::Relaxed)).map(Arc::new)
     }
 }
 
@@ -49,12 +53,13 @@ impl FunctionRewrite for CapFunctions {
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right })
                 if is_text(&left.get_type(schema)?, &right.get_type(schema)?) =>
             {
-                let call = ScalarFunction::new_udf(Arc::clone(&self.concat), vec![*left, *right]);
+                let concat = self.capped(&self.concat).unwrap_or_else(|| Arc::clone(&self.concat));
+                let call = ScalarFunction::new_udf(concat, vec![*left, *right]);
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
-            Expr::ScalarFunction(call) if !capped::is_capped(&call.func) => match capped::wrap(&call.func, self.bytes_max) {
+            Expr::ScalarFunction(call) if !capped::is_capped(&call.func) => match self.capped(&call.func) {
                 Some(func) => {
-                    let call = ScalarFunction::new_udf(Arc::new(func), call.args);
+                    let call = ScalarFunction::new_udf(func, call.args);
                     Ok(Transformed::yes(Expr::ScalarFunction(call)))
                 }
                 None => Ok(Transformed::no(Expr::ScalarFunction(call))),

@@ -20,6 +20,7 @@ mod reads;
 mod relations;
 mod secrets;
 mod tokens;
+mod slt;
 mod writes;
 
 /// The servers that every Postgres promise is kept on.
