@@ -9,6 +9,7 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use headwater_source::{RemoteScanExec, SortKey, SourceRegistry};
@@ -50,6 +51,10 @@ impl PushDownTopN {
             let order: Vec<SortKey> = order.collect();
             let limited = scan.with_top_n(order, fetch, &self.sources)?;
             return Ok(limited.map(|scan| Arc::new(scan) as Arc<dyn ExecutionPlan>));
+        }
+        if let Some(cooperative) = plan.downcast_ref::<CooperativeExec>() {
+            let limited = self.limited(cooperative.input(), keys, fetch)?;
+            return Ok(limited.map(|input| Arc::new(CooperativeExec::new(input)) as Arc<dyn ExecutionPlan>));
         }
         let Some(projection) = plan.downcast_ref::<ProjectionExec>() else { return Ok(None) };
         let below = keys.into_iter().map(|key| {

@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(labels.arguments, want);
         let zone = parse("DateTime64(3, 'Europe/Paris')").unwrap();
         assert_eq!(zone.arguments, [Argument::Number(3), Argument::Text("Europe/Paris".into())]);
-        assert_eq!(parse("Tuple()").unwrap().arguments, []);
+        assert!(parse("Tuple()").unwrap().arguments.is_empty());
     }
 
     #[test]
