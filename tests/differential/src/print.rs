@@ -74,7 +74,7 @@ pub(crate) fn literal(dialect: Dialect, value: &Value, ty: Type) -> String {
         Value::Float(v) => format!("CAST('{v:?}' AS {name})"),
         Value::Decimal(v) => format!("CAST('{}' AS {name})", decimal_text(*v, DECIMAL_SCALE)),
         // Elsewhere a text in quotes finds its type by itself.
-        Value::Text(v) if dialect == Dialect::Postgres => format!("CAST({} AS TEXT)", quote(v)),
+        Value::Text(v) | Value::Uuid(v) if dialect == Dialect::Postgres => format!("CAST({} AS TEXT)", quote(v)),
         Value::Text(v) | Value::Uuid(v) => quote(v),
         Value::Date(days) if dialect == Dialect::Postgres => format!("(DATE '1970-01-01' + ({days}))"),
         Value::Date(days) => {
