@@ -5,6 +5,7 @@ use headwater_source::Finding;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
+use crate::catalog_queries as queries;
 use crate::config::{PostgresConfig, SslMode};
 use crate::error::classify;
 use crate::source::PostgresSource;
@@ -58,8 +59,8 @@ const CONNECTIONS: &str = "SELECT pg_catalog.current_setting('max_connections'):
 
 /// Everything worth saying about a source.
 pub(crate) async fn diagnose(source: &PostgresSource) -> Result<Vec<Finding>> {
-    let client = source.connections.get().await?;
-    let database = Database { client: &client, source: &source.name, config: &source.config };
+    let (lease, _) = source.connections.begin(queries::BEGIN_READ).await?;
+    let database = Database { client: lease.object()?, source: &source.name, config: &source.config };
     let mut found = vec![database.encryption().await?];
     found.extend(database.state().await?);
     found.extend(database.privileges().await?);
