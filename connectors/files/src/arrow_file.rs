@@ -21,6 +21,8 @@ pub(crate) struct ArrowDecoder {
     decoder: StreamDecoder,
     buffer: Vec<u8>,
     started: bool,
+    /// Whether zeros that pad the magic word may follow.
+    padded: bool,
     ended: bool,
     ready: Vec<RecordBatch>,
 }
@@ -32,7 +34,16 @@ impl ArrowDecoder {
 
     fn schema_only(ratio: u64) -> Self {
         let decoder = StreamDecoder::new();
-        Self { wanted: None, ratio, decoder, buffer: Vec::new(), started: false, ended: false, ready: Vec::new() }
+        Self {
+            wanted: None,
+            ratio,
+            decoder,
+            buffer: Vec::new(),
+            started: false,
+            padded: false,
+            ended: false,
+            ready: Vec::new(),
+        }
     }
 
     /// The schema at the start of a file.
@@ -73,16 +84,24 @@ impl ArrowDecoder {
     }
 
     fn begin(&mut self, end: bool) -> bool {
-        if self.started {
-            return true;
+        if !self.started {
+            if self.buffer.len() < MAGIC.len() && !end {
+                return false;
+            }
+            self.padded = self.buffer.starts_with(MAGIC);
+            if self.padded {
+                self.buffer.drain(..MAGIC.len());
+            }
+            self.started = true;
         }
-        if self.buffer.len() < MAGIC.len() && !end {
-            return false;
+        // Writers pad the magic word to 8 or to 64 bytes.
+        while self.padded {
+            match self.buffer.get(..8) {
+                Some([0, 0, 0, 0, 0, 0, 0, 0]) => drop(self.buffer.drain(..8)),
+                Some(_) => self.padded = false,
+                None => return end,
+            }
         }
-        if self.buffer.starts_with(MAGIC) {
-            self.buffer.drain(..MAGIC.len());
-        }
-        self.started = true;
         true
     }
 

@@ -32,6 +32,8 @@ use crate::text::scan::TextFormat;
 const PARALLEL: usize = 8;
 /// Decoded bytes of a file that are looked at for its types.
 const SAMPLE_BYTES: usize = 32 << 20;
+/// Bytes that are decoded before it is looked whether they are enough; compressed ones can become very many.
+const SAMPLE_STEP: usize = 512;
 /// The same for JSON once there are as many lines as rows are wanted.
 const JSON_SAMPLE_BYTES: usize = 4 << 20;
 
@@ -198,7 +200,7 @@ impl Inference<'_> {
         let mut decompressor = Decompressor::new(file.codec, self.limits.decompression_ratio)?;
         let (mut done, mut seen) = (false, 0);
         while let Some(piece) = bytes.try_next().await.map_err(lost)? {
-            for part in piece.chunks(1 << 16) {
+            for part in piece.chunks(SAMPLE_STEP) {
                 let mut sink = |decoded: &[u8]| {
                     seen += decoded.len();
                     done = done || enough(decoded)? || seen >= SAMPLE_BYTES;

@@ -47,7 +47,9 @@ pub(crate) async fn footer(
         return Err(Error::invalid("the file is empty").into_datafusion());
     }
     let read = DFParquetMetadata::new(store, meta).with_metadata_size_hint(Some(FOOTER_HINT));
-    let metadata = read.fetch_metadata().await?;
+    // The decoder panics on some broken footers.
+    let metadata = std::panic::AssertUnwindSafe(read.fetch_metadata()).catch_unwind().await;
+    let metadata = metadata.map_err(|_| Error::invalid("the footer is broken").into_datafusion())??;
     check(&metadata, meta.size, ratio).map_err(ErrorExt::into_datafusion)?;
     let file = metadata.file_metadata();
     let mut schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())?;

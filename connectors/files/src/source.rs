@@ -186,6 +186,7 @@ impl Source for FilesSource {
                 Err(e) => {
                     if e.is_retryable() {
                         found.fingerprint = None;
+                        self.stale.store(true, Ordering::Relaxed);
                     }
                     schema.unavailable.insert(name.table.clone(), e.message().to_owned());
                 }

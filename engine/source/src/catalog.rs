@@ -144,7 +144,9 @@ impl SchemaProvider for SourceSchema {
         }
         if let Some(reason) = found.unavailable(&full) {
             let message = format!("table {full} cannot be read: {reason}");
-            return Err(Error::source_failed(self.catalog.source().name(), message).into_datafusion());
+            // Without a fingerprint the source expects another look to find more.
+            let error = Error::source_failed(self.catalog.source().name(), message);
+            return Err(error.retryable(found.fingerprint.is_none()).into_datafusion());
         }
         let Some(table) = found.table(&full).map(Arc::clone) else { return Ok(None) };
         let provider = Arc::clone(self.catalog.source()).provider(table).await.map_err(ErrorExt::into_datafusion)?;

@@ -44,7 +44,9 @@ impl CsvInference {
     }
 
     fn take(&mut self, end: bool) -> Result<bool> {
-        while self.rows < self.options.sample_rows && self.records.next(&mut self.record, end)? {
+        while (self.columns.is_none() || self.rows < self.options.sample_rows)
+            && self.records.next(&mut self.record, end)?
+        {
             match &mut self.columns {
                 None => {
                     let first = header(&self.record, &self.options)?;
@@ -61,7 +63,7 @@ impl CsvInference {
                 }
             }
         }
-        Ok(self.rows >= self.options.sample_rows)
+        Ok(self.columns.is_some() && self.rows >= self.options.sample_rows)
     }
 }
 

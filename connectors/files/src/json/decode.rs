@@ -63,7 +63,8 @@ impl JsonDecoder {
         // A number at the very end is only known to be whole by what follows it.
         self.values(b"\n")?;
         if self.decoder.has_partial_record() {
-            let row = self.rows + self.decoder.len() as u64 + 1;
+            // The row that is not whole is counted among those of the decoder.
+            let row = self.rows + (self.decoder.len() as u64).max(1);
             return Err(Error::invalid(format!("row {row}: the value is cut off")));
         }
         self.flush()

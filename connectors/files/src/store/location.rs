@@ -170,7 +170,8 @@ async fn listing(store: &Arc<dyn ObjectStore>, under: Option<&str>) -> object_st
     if let Some(file) = prefix.as_ref().filter(|p| is_data_file(p)) {
         match store.head(file).await {
             Err(object_store::Error::NotFound { .. }) => {}
-            found => return found.map(|meta| vec![meta]),
+            // Some stores answer with the path below their own root.
+            found => return found.map(|meta| vec![ObjectMeta { location: file.clone(), ..meta }]),
         }
     }
     let visible = |meta: &ObjectMeta| {
@@ -196,7 +197,10 @@ async fn listing(store: &Arc<dyn ObjectStore>, under: Option<&str>) -> object_st
 async fn heads(store: &Arc<dyn ObjectStore>, named: &[Path], under: Option<&str>) -> object_store::Result<Vec<ObjectMeta>> {
     let inside = |path: &&Path| under.is_none_or(|u| path.as_ref() == u || path.as_ref().starts_with(&format!("{u}/")));
     let wanted: Vec<Path> = named.iter().filter(inside).cloned().collect();
-    let reads = wanted.into_iter().map(|path| async move { store.head(&path).await });
+    let reads = wanted.into_iter().map(|path| async move {
+        let meta = store.head(&path).await?;
+        Ok::<_, object_store::Error>(ObjectMeta { location: path, ..meta })
+    });
     let mut files: Vec<ObjectMeta> = futures::stream::iter(reads).buffered(HEADS).try_collect().await?;
     files.sort_by(|a, b| a.location.cmp(&b.location));
     Ok(files)
