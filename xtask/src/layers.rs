@@ -44,7 +44,9 @@ pub(crate) fn check() -> Result<(), String> {
         let name = package["name"].as_str().unwrap_or_default();
         let Some(name) = name.strip_prefix("headwater-") else { continue };
         let may = allowed.get(name).ok_or_else(|| format!("headwater-{name} has no place in xtask/src/layers.rs"))?;
-        package_fault(name, may, package).map_or(Ok(()), Err)?;
+        if let Some(fault) = package_fault(name, may, package) {
+            return Err(fault);
+        }
         seen.push(name);
     }
     if let Some(gone) = allowed.keys().find(|name| !seen.contains(name)) {
