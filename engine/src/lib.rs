@@ -26,5 +26,6 @@ mod system;
 pub use builder::EngineBuilder;
 pub use engine::Engine;
 pub use execute::QueryResult;
+pub use memory::machine_memory_bytes;
 pub use prepared::Prepared;
 pub use session::Session;

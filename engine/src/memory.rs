@@ -75,14 +75,19 @@ impl MemoryPool for QueryShare {
     }
 }
 
-/// Half of the machine's memory (or of the control group's limit, when lower), in bytes.
+/// Half of the machine's memory, in bytes.
 pub(crate) fn default_memory_bytes() -> u64 {
+    machine_memory_bytes() / 2
+}
+
+/// The machine's memory (or the control group's limit, when lower), in bytes.
+pub fn machine_memory_bytes() -> u64 {
     let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total_kib = meminfo.lines().find_map(|l| l.strip_prefix("MemTotal:")).and_then(first_number);
     let machine = total_kib.map_or(4 << 30, |kib| kib * 1024);
     let groups = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
     let group = groups.iter().filter_map(|p| std::fs::read_to_string(p).ok()).find_map(|t| first_number(&t));
-    machine.min(group.unwrap_or(u64::MAX)) / 2
+    machine.min(group.unwrap_or(u64::MAX))
 }
 
 fn first_number(text: &str) -> Option<u64> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
-use datafusion::execution::SessionState;
+use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::{LogicalPlan, Statement as PlanStatement};
 use headwater_common::{Error, Limits, Result};
 use parking_lot::RwLock;
@@ -13,7 +13,7 @@ use crate::catalog::OWN_CATALOG;
 use crate::engine::Engine;
 use crate::error::classify;
 use crate::guard::balance::balance;
-use crate::guard::{kinds, planning, shape};
+use crate::guard::{capped, kinds, planning, shape};
 use crate::prepared::{Prepared, Work};
 use crate::source_statement::{self, SourceStatement};
 
@@ -115,6 +115,14 @@ impl Session {
 
     pub(crate) fn set_limits(&self, limits: Limits) {
         let mut inner = self.inner.write();
+        if limits.value_bytes != inner.limits.value_bytes {
+            // The engine's functions, each with this session's smaller cap around it.
+            let original: Vec<_> = self.engine.shared.state.scalar_functions().values().map(Arc::clone).collect();
+            for function in capped::functions(original.iter(), limits.value_bytes) {
+                // Replacing a function of the same name does not fail.
+                let _ = inner.state.register_udf(Arc::new(function));
+            }
+        }
         let limits = Arc::new(limits);
         inner.state.config_mut().set_extension(Arc::new(SessionLimits(Arc::clone(&limits))));
         inner.limits = limits;
@@ -131,7 +139,10 @@ impl Session {
             }
             return Prepared::new(sql, Work::Source(statement), 0);
         }
-        self.prepare_plan(sql, sql).await
+        match crate::settings::show(sql)? {
+            Some(query) => self.prepare_plan(sql, &query).await,
+            None => self.prepare_plan(sql, sql).await,
+        }
     }
 
     async fn prepare_plan(&self, sql: &str, effective: &str) -> Result<Prepared> {

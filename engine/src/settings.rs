@@ -69,6 +69,29 @@ fn text_of(options: &datafusion::common::config::ConfigOptions, key: &str) -> Op
     options.entries().into_iter().find(|e| e.key == key).and_then(|e| e.value)
 }
 
+/// `SHOW ALL`, and `SHOW` of a setting, as a query; `None` for any other statement.
+pub(crate) fn show(sql: &str) -> Result<Option<String>> {
+    let words: Vec<&str> = sql.trim().trim_end_matches(';').split_whitespace().collect();
+    let Some((first, rest)) = words.split_first() else { return Ok(None) };
+    if !first.eq_ignore_ascii_case("show") || rest.is_empty() {
+        return Ok(None);
+    }
+    let key = canonical(&rest.join(" "));
+    if key == "all" {
+        return Ok(Some("SELECT name, value FROM headwater.system.settings ORDER BY name".to_owned()));
+    }
+    let limit = key.strip_prefix("limits.").map(|name| Limits::SETTINGS.iter().any(|s| s.name == name));
+    match limit {
+        Some(false) => Err(unknown(&key)),
+        // Only names of the lists get into the text.
+        Some(true) => Ok(Some(format!("SELECT name, value FROM headwater.system.settings WHERE name = '{key}'"))),
+        None if OPEN.contains(&key.as_str()) => {
+            Ok(Some(format!("SELECT name, value FROM headwater.system.settings WHERE name = '{key}'")))
+        }
+        None => Ok(None),
+    }
+}
+
 fn check_open(key: &str) -> Result<()> {
     if OPEN.contains(&key) {
         return Ok(());

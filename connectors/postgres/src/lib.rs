@@ -14,6 +14,7 @@
 mod catalog_queries;
 mod config;
 mod connect;
+mod diagnose;
 mod discover;
 mod error;
 mod pushdown;

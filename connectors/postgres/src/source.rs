@@ -11,8 +11,8 @@ use datafusion::prelude::Expr;
 use headwater_common::config::{OptionSpec, Options};
 use headwater_common::{Error, Result};
 use headwater_source::{
-    ConnectContext, Connector, Discovery, OpenScan, PartitionBounds, RemoteSource, RemoteTable, RemoteText, ScanCommand,
-    SortKey, Source, Support, TableKind, TableMeta, TableName,
+    ConnectContext, Connector, Discovery, Finding, OpenScan, PartitionBounds, RemoteSource, RemoteTable, RemoteText,
+    ScanCommand, SortKey, Source, Support, TableKind, TableMeta, TableName,
 };
 use headwater_sqlgen as sql;
 use parking_lot::RwLock;
@@ -20,6 +20,7 @@ use parking_lot::RwLock;
 use crate::catalog_queries as queries;
 use crate::config::{OPTIONS, PostgresConfig};
 use crate::connect::Connections;
+use crate::diagnose::diagnose;
 use crate::discover::{TableTypes, discover, fingerprint};
 use crate::error::classify;
 use crate::pushdown::{Columns, translate};
@@ -215,6 +216,10 @@ impl Source for PostgresSource {
 
     fn is_stale(&self) -> bool {
         self.stale.load(Ordering::Acquire)
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Finding>> {
+        diagnose(self).await
     }
 
     async fn provider(self: Arc<Self>, table: Arc<TableMeta>) -> Result<Arc<dyn TableProvider>> {

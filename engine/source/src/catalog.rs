@@ -65,9 +65,13 @@ impl SourceCatalog {
 
     /// Discovers when nothing is known, or when the source's fingerprint has changed since it was last looked at.
     pub async fn ensure_fresh(&self) -> Result<Arc<Discovery>> {
+        self.fresher_than(TRUST_MS).await
+    }
+
+    async fn fresher_than(&self, trust_ms: u64) -> Result<Arc<Discovery>> {
         let mut checked = self.checked.lock().await;
         match *checked {
-            Some(at) if at.elapsed_ms() < TRUST_MS && !self.source.is_stale() => return Ok(self.discovery()),
+            Some(at) if at.elapsed_ms() < trust_ms && !self.source.is_stale() => return Ok(self.discovery()),
             Some(_) => {
                 let known = self.discovery();
                 let now = self.source.fingerprint().await;
@@ -132,8 +136,13 @@ impl SchemaProvider for SourceSchema {
     }
 
     async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
-        let found = self.catalog.ensure_fresh().await.map_err(ErrorExt::into_datafusion)?;
-        let Some(table) = found.table(&TableName::new(&self.name, name)).map(Arc::clone) else { return Ok(None) };
+        let name = TableName::new(&self.name, name);
+        let mut found = self.catalog.ensure_fresh().await.map_err(ErrorExt::into_datafusion)?;
+        if found.table(&name).is_none() {
+            // It may have been made a moment ago.
+            found = self.catalog.fresher_than(0).await.map_err(ErrorExt::into_datafusion)?;
+        }
+        let Some(table) = found.table(&name).map(Arc::clone) else { return Ok(None) };
         let provider = Arc::clone(self.catalog.source()).provider(table).await.map_err(ErrorExt::into_datafusion)?;
         Ok(Some(provider))
     }

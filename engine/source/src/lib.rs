@@ -5,6 +5,7 @@
 //! | [`connector`] | how does a kind of source come into being from options? |
 //! | [`source`] | what must every source, and every remote database, be able to do? |
 //! | [`metadata`] | what did discovery find: tables, columns, keys, statistics? |
+//! | [`diagnosis`] | what is wrong with a source, and what helps? |
 //! | [`pushdown`] | may the source compute this, and if not, why? |
 //! | [`scan`] | what does a remote scan carry and how does it run? |
 //! | [`write`] | how do INSERT, UPDATE and DELETE reach a source? |
@@ -14,6 +15,7 @@
 
 pub mod catalog;
 pub mod connector;
+pub mod diagnosis;
 pub mod error;
 pub mod metadata;
 pub mod provider;
@@ -26,6 +28,7 @@ pub mod write;
 
 pub use catalog::SourceCatalog;
 pub use connector::{ConnectContext, Connector};
+pub use diagnosis::{Finding, Level};
 pub use error::ErrorExt;
 pub use metadata::{ColumnMeta, Discovery, ForeignKey, SchemaMeta, TableKind, TableMeta, TableName};
 pub use provider::{CountTable, RemoteTable};

@@ -9,6 +9,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::Expr;
 use headwater_common::{Error, Result};
 
+use crate::diagnosis::Finding;
 use crate::metadata::{Discovery, TableMeta};
 use crate::pushdown::Support;
 use crate::scan::{OpenScan, PartitionBounds, RemoteText, ScanCommand, SortKey};
@@ -39,6 +40,11 @@ pub trait Source: Debug + Send + Sync + 'static {
     /// Whether a reader has found that the last discovery no longer holds.
     fn is_stale(&self) -> bool {
         false
+    }
+
+    /// Looks for what is wrong or will be: encryption, missing privileges, old statistics, too few connections.
+    async fn diagnose(&self) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
     }
 
     /// The table as DataFusion sees it.

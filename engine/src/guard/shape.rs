@@ -66,7 +66,10 @@ impl Shape {
                 Ok(())
             }
             Token::Comma | Token::SemiColon => self.separator(limits),
-            Token::Word(word) if word.quote_style.is_none() => self.word(&word.value, limits),
+            Token::Word(word) if word.quote_style.is_none() => {
+                refuse_multiset(before, &word.value)?;
+                self.word(&word.value, limits)
+            }
             Token::Word(_) | Token::Number(..) | Token::Period | Token::Placeholder(_) | Token::EOF => Ok(()),
             Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_) | Token::DollarQuotedString(_) => Ok(()),
             Token::DoubleQuotedString(_) | Token::HexStringLiteral(_) | Token::NationalStringLiteral(_) => Ok(()),
@@ -147,6 +150,18 @@ impl Shape {
             _ => Ok(()),
         }
     }
+}
+
+/// EXCEPT ALL and INTERSECT ALL count how often a row occurs, which the plans for them would not.
+fn refuse_multiset(before: &str, word: &str) -> Result<()> {
+    let counts = before.eq_ignore_ascii_case("except") || before.eq_ignore_ascii_case("intersect");
+    if counts && word.eq_ignore_ascii_case("all") {
+        let operation = before.to_ascii_uppercase();
+        return Err(Error::unsupported(format!(
+            "{operation} ALL is not supported; use {operation}, or number equal rows with row_number() and compare the numbers too"
+        )));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

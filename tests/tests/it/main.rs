@@ -6,6 +6,7 @@ mod faults;
 mod filters;
 mod injections;
 mod reads;
+mod slt;
 mod writes;
 
 /// The servers that every Postgres promise is kept on.

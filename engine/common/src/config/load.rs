@@ -14,47 +14,75 @@ const VARIABLE_PREFIX: &str = "HEADWATER_";
 
 /// Loads a configuration: the file (when given), then `HEADWATER_...` variables over it.
 pub fn load_file(path: Option<&Path>) -> Result<Config> {
+    let (config, faults) = examine_file(path)?;
+    match (faults.into_iter().next(), path) {
+        (None, _) => Ok(config),
+        (Some(e), Some(path)) => Err(Error::configuration(format!("{}: {}", path.display(), e.message()))),
+        (Some(e), None) => Err(e),
+    }
+}
+
+/// The same, with every fault instead of the first one. What is at fault keeps its default. A file that cannot be read is an
+/// error.
+pub fn examine_file(path: Option<&Path>) -> Result<(Config, Vec<Error>)> {
     let text = match path {
         Some(path) => std::fs::read_to_string(path)
             .map_err(|e| Error::configuration(format!("cannot read configuration {}: {e}", path.display())))?,
         None => String::new(),
     };
-    Config::load(&text, &environment::variables_with_prefix(VARIABLE_PREFIX)).map_err(|e| match path {
-        Some(path) => Error::configuration(format!("{}: {}", path.display(), e.message())),
-        None => e,
-    })
+    Ok(Config::examine(&text, &environment::variables_with_prefix(VARIABLE_PREFIX)))
 }
 
 impl Config {
     /// Loads a configuration from TOML text and variables (`HEADWATER_...` names with their values).
     pub fn load(text: &str, variables: &[(String, String)]) -> Result<Config> {
-        let table: Table = text.parse().map_err(|e: toml::de::Error| Error::configuration(toml_message(text, &e)))?;
+        let (config, faults) = Self::examine(text, variables);
+        faults.into_iter().next().map_or(Ok(config), Err)
+    }
+
+    /// The same, with every fault; what is at fault keeps its default.
+    pub fn examine(text: &str, variables: &[(String, String)]) -> (Config, Vec<Error>) {
+        let (mut config, mut faults) = (Config::default(), Vec::new());
+        let table = match text.parse::<Table>() {
+            Ok(table) => table,
+            Err(e) => return (config, vec![Error::configuration(toml_message(text, &e))]),
+        };
         let mut values = BTreeMap::new();
-        flatten("", &table, &mut values)?;
+        flatten("", &table, &mut values, &mut faults);
         for (name, value) in variables {
             let key = name.trim_start_matches(VARIABLE_PREFIX).to_ascii_lowercase().replace("__", ".");
             values.insert(key, value.clone());
         }
-        let mut config = Config::default();
         let mut sources: BTreeMap<String, Options> = BTreeMap::new();
         for (key, text) in &values {
-            let value = secret::resolve(key, text)?;
-            if let Some(rest) = key.strip_prefix("sources.") {
-                let (name, option) = rest
-                    .split_once('.')
-                    .ok_or_else(|| Error::configuration(format!("{key}: a source is a table, such as [sources.shop]")))?;
-                sources.entry(name.to_owned()).or_default().set(option, value);
-            } else if let Some(name) = key.strip_prefix("limits.") {
-                config.limits.set(name, number(key, &value)?)?;
-            } else {
-                config.apply(key, &value)?;
-            }
+            faults.extend(config.take(key, text, &mut sources).err());
         }
         for (name, options) in sources {
-            config.sources.push(source(name, &options)?);
+            match source(name, &options) {
+                Ok(source) => config.sources.push(source),
+                Err(e) => faults.push(e),
+            }
         }
-        config.check()?;
-        Ok(config)
+        faults.extend(config.check().err());
+        (config, faults)
+    }
+
+    /// Takes one key with its text.
+    fn take(&mut self, key: &str, text: &str, sources: &mut BTreeMap<String, Options>) -> Result<()> {
+        if let Some(rest) = key.strip_prefix("sources.") {
+            let (name, option) = rest
+                .split_once('.')
+                .ok_or_else(|| Error::configuration(format!("{key}: a source is a table, such as [sources.shop]")))?;
+            // The source is there even when a secret of it is not.
+            let options = sources.entry(name.to_owned()).or_default();
+            options.set(option, secret::resolve(key, text)?);
+            return Ok(());
+        }
+        let value = secret::resolve(key, text)?;
+        match key.strip_prefix("limits.") {
+            Some(name) => self.limits.set(name, number(key, &value)?),
+            None => self.apply(key, &value),
+        }
     }
 
     fn apply(&mut self, key: &str, value: &str) -> Result<()> {
@@ -115,24 +143,29 @@ fn source(name: String, options: &Options) -> Result<SourceConfig> {
 }
 
 /// Turns nested tables into dotted keys with the values as text; arrays of texts are joined with commas.
-fn flatten(prefix: &str, table: &Table, out: &mut BTreeMap<String, String>) -> Result<()> {
+fn flatten(prefix: &str, table: &Table, out: &mut BTreeMap<String, String>, faults: &mut Vec<Error>) {
     for (name, value) in table {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        match value {
-            Value::Table(inner) => flatten(&key, inner, out)?,
-            Value::String(text) => drop(out.insert(key, text.clone())),
-            Value::Integer(number) => drop(out.insert(key, number.to_string())),
-            Value::Float(number) => drop(out.insert(key, number.to_string())),
-            Value::Boolean(flag) => drop(out.insert(key, flag.to_string())),
-            Value::Datetime(time) => drop(out.insert(key, time.to_string())),
-            Value::Array(items) => {
-                let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
-                let texts = texts.ok_or_else(|| Error::configuration(format!("{key}: a list may hold texts only")))?;
-                out.insert(key, texts.join(","));
+        let text = match value {
+            Value::Table(inner) => {
+                flatten(&key, inner, out, faults);
+                continue;
             }
-        }
+            Value::String(text) => text.clone(),
+            Value::Integer(number) => number.to_string(),
+            Value::Float(number) => number.to_string(),
+            Value::Boolean(flag) => flag.to_string(),
+            Value::Datetime(time) => time.to_string(),
+            Value::Array(items) => match items.iter().map(Value::as_str).collect::<Option<Vec<&str>>>() {
+                Some(texts) => texts.join(","),
+                None => {
+                    faults.push(Error::configuration(format!("{key}: a list may hold texts only")));
+                    continue;
+                }
+            },
+        };
+        out.insert(key, text);
     }
-    Ok(())
 }
 
 fn number(key: &str, value: &str) -> Result<u64> {
@@ -189,6 +222,19 @@ mod tests {
         assert_eq!(shop.options.get("pool_size"), Some("4"));
         assert!(!format!("{config:?}").contains("hunter2"));
         assert!(!format!("{config:?}").contains("\"pw\""));
+    }
+
+    #[test]
+    fn every_fault_is_found_at_once() {
+        let text = "[server]\nflight_listn = \"x\"\ninsecure = \"maybe\"\n[limits]\nterm = 1\nnesting = \"deep\"\n\
+                    [sources.shop]\nkind = \"postgres\"\npassword = \"${env:HW_SURELY_UNSET}\"\n[sources.Bad]\nkind = \"x\"\n";
+        let (config, faults) = Config::examine(text, &[]);
+        let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), 6, "{texts:?}");
+        for part in ["flight_listn", "server.insecure", "limits.term", "limits.nesting", "HW_SURELY_UNSET", "\"Bad\""] {
+            assert!(texts.iter().any(|t| t.contains(part)), "{part} in {texts:?}");
+        }
+        assert_eq!(config.sources.len(), 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod load;
 mod options;
 mod settings;
 
-pub use load::load_file;
+pub use load::{examine_file, load_file};
 pub use options::{OptionSpec, Options};
 pub use settings::{SETTINGS, SettingSpec};
 
