@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Runs SQL: typed, from a file or from the command line.
     Sql(Box<SqlArgs>),
+    /// Checks the configuration, the machine and every source, and says what to do where something is wrong.
+    Doctor(DoctorArgs),
     /// Prints the version.
     Version,
 }
@@ -68,6 +70,23 @@ pub(crate) struct ServeArgs {
     pub(crate) listen: Option<String>,
 }
 
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Longest wait for a source, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+    pub(crate) deadline: u64,
+    /// The server of this configuration runs already: its address must answer instead of being free.
+    #[arg(long)]
+    pub(crate) running: bool,
+}
+
 /// Options of `sql`.
 #[derive(Debug, Args)]
 pub(crate) struct SqlArgs {
@@ -75,7 +94,7 @@ pub(crate) struct SqlArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "connect")]
     pub(crate) config: Option<PathBuf>,
     /// Server to connect to: grpc://host:port or grpc+tls://host:port.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, visible_alias = "url", value_name = "URL")]
     pub(crate) connect: Option<String>,
     /// How to sign in to the server.
     #[command(flatten)]
@@ -98,6 +117,9 @@ pub(crate) struct SqlArgs {
     /// Rows shown by table, vertical and markdown; 0 is all.
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     pub(crate) max_rows: u64,
+    /// Goes on after a statement that failed; the exit code still tells.
+    #[arg(long)]
+    pub(crate) keep_going: bool,
     /// Says how long each statement took.
     #[arg(long)]
     pub(crate) timing: bool,
@@ -109,8 +131,8 @@ pub(crate) struct SqlArgs {
 /// How to sign in to a server.
 #[derive(Debug, Args)]
 pub(crate) struct LoginArgs {
-    /// User name.
-    #[arg(long, requires = "password_file")]
+    /// User name; the password is asked for when there is no --password-file.
+    #[arg(long)]
     pub(crate) user: Option<String>,
     /// File with the password.
     #[arg(long, value_name = "FILE", requires = "user")]

@@ -4,6 +4,7 @@
 mod args;
 mod connection;
 mod demo;
+mod doctor;
 mod format;
 mod interrupt;
 mod logging;
@@ -49,6 +50,7 @@ async fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Demo(args) => demo::main(args).await,
         Command::Serve(args) => serve::main(args).await,
         Command::Sql(args) => sql::main(args).await,
+        Command::Doctor(args) => doctor::main(args).await,
         Command::Version => {
             println!("headwater {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)

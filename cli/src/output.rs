@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use arrow::datatypes::SchemaRef;
 use headwater_common::{Error, ErrorKind, Origin, Result};
 use tempfile::NamedTempFile;
+
+use crate::format::{Sink, Style, output_error, sink};
 
 /// Where results go.
 #[derive(Debug)]
@@ -60,12 +63,19 @@ impl Output {
         matches!(self, Self::Standard) && std::io::IsTerminal::is_terminal(&std::io::stdout())
     }
 
+    /// A sink for one result; the terminal's width counts when the result goes there.
+    pub(crate) fn sink(&mut self, style: &Style, schema: &SchemaRef) -> Result<Box<dyn Sink + '_>> {
+        let width = self.is_terminal().then(|| console::Term::stdout().size_checked()).flatten();
+        let style = Style { width: width.map(|(_, columns)| usize::from(columns)), ..style.clone() };
+        sink(&style, schema, self.writer())
+    }
+
     /// Puts a replaced file in place.
     pub(crate) fn commit(self) -> Result<()> {
         match self {
             Self::Standard => Ok(()),
             Self::Replacing(file, path) => file.persist(&path).map(drop).map_err(|e| fail(&path, &e.error)),
-            Self::Direct(mut file) => file.flush().map_err(super::format::output_error),
+            Self::Direct(mut file) => file.flush().map_err(output_error),
         }
     }
 }

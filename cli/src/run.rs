@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 
 use crate::connection::Connection;
-use crate::format::{Style, output_error, sink};
+use crate::format::{Style, output_error};
 use crate::interrupt::Interrupts;
 use crate::output::Output;
 use crate::repl::statement::first_word;
@@ -124,7 +124,7 @@ async fn write(
         let name = display.style.format.name();
         return Err(Error::invalid(format!("{name} output is not text; give --output FILE or redirect it")));
     }
-    let mut sink = sink(&display.style, &schema, output.writer())?;
+    let mut sink = output.sink(&display.style, &schema)?;
     while let Some(event) = progress.wait(events).await {
         if let Event::Batch(batch) = event? {
             progress.rows += batch.num_rows() as u64;

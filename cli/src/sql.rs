@@ -23,9 +23,9 @@ pub(crate) async fn main(args: &SqlArgs) -> Result<ExitCode> {
     let connection = Connection::open(args).await?;
     let interrupts = Interrupts::listen()?;
     let output = args.output.as_deref().map_or(Ok(Output::Standard), Output::replacing)?;
-    let style = Style { format: args.format, null: args.null.clone(), max_rows: args.max_rows };
+    let style = Style { format: args.format, null: args.null.clone(), max_rows: args.max_rows, width: None };
     let display = Display { style, timing: args.timing };
-    let mut shell = Shell::new(connection, display, output, interrupts);
+    let mut shell = Shell::new(connection, display, output, interrupts, args.keep_going);
     let ended = match &texts {
         Some(texts) => scripts(&mut shell, texts).await?,
         None => {
@@ -44,13 +44,15 @@ pub(crate) async fn main(args: &SqlArgs) -> Result<ExitCode> {
 }
 
 async fn scripts(shell: &mut Shell, texts: &[String]) -> Result<Ended> {
+    let mut failed = false;
     for text in texts {
-        let ended = shell.script(text).await?;
-        if ended != Ended::Well {
-            return Ok(ended);
+        match shell.script(text).await? {
+            Ended::Well => {}
+            Ended::Failed if shell.keeps_going() => failed = true,
+            ended => return Ok(ended),
         }
     }
-    Ok(Ended::Well)
+    Ok(if failed { Ended::Failed } else { Ended::Well })
 }
 
 /// The texts of `-c` and `-f`; `None` when statements are typed or piped.

@@ -35,6 +35,23 @@ pub(super) async fn query(session: &Session, sql: &str) -> Result<Answer> {
     Ok(Answer { schema, changed: Some(changed), stream: futures::stream::empty().boxed() })
 }
 
+/// Makes a source, or `source.schema`, the default of names. Without a schema it is `public`, or the first one.
+pub(super) fn set_default(session: &Session, name: &str) -> Result<()> {
+    let (catalog, schema) = name.split_once('.').map_or((name, None), |(c, s)| (c, Some(s.to_owned())));
+    let found = session.engine().catalogs().into_iter().find(|c| c.source().name() == catalog);
+    let schemas: Vec<String> = found.map(|c| c.discovery().schemas.keys().cloned().collect()).unwrap_or_default();
+    let schema = match schema {
+        Some(schema) if !schemas.is_empty() && !schemas.contains(&schema) => {
+            let hint = headwater_common::nearest::hint(&schema, schemas.iter().map(String::as_str));
+            return Err(Error::not_found(format!("there is no schema \"{schema}\" in {catalog}{hint}")));
+        }
+        Some(schema) => schema,
+        None if schemas.is_empty() || schemas.iter().any(|s| s == "public") => "public".to_owned(),
+        None => schemas[0].clone(),
+    };
+    session.set_default(Some(catalog), Some(&schema))
+}
+
 /// Every table that discovery found.
 pub(super) fn tables(session: &Session) -> Vec<Table> {
     let mut found = Vec::new();

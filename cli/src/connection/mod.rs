@@ -1,12 +1,13 @@
 //! Where statements run: an engine in this process, or a server.
 
 mod local;
+mod password;
 mod remote;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use futures::stream::BoxStream;
-use headwater_common::Result;
+use headwater_common::{Error, Result};
 use headwater_engine::Session;
 
 use crate::args::SqlArgs;
@@ -100,6 +101,24 @@ impl Connection {
         match self {
             Self::Local(_) => Ok(()),
             Self::Remote(remote) => remote.keys(table).await,
+        }
+    }
+
+    /// The default of names, for the prompt.
+    pub(crate) fn default_name(&self) -> String {
+        match self {
+            Self::Local(session) => session.defaults().0,
+            Self::Remote(_) => "headwater".to_owned(),
+        }
+    }
+
+    /// Makes a source, or `source.schema`, the default of names.
+    pub(crate) fn set_default(&self, name: &str) -> Result<()> {
+        match self {
+            Self::Local(session) => local::set_default(session, name),
+            Self::Remote(_) => Err(Error::unsupported(
+                "\\c works with the engine of this process; write SOURCE.SCHEMA.TABLE in statements for a server",
+            )),
         }
     }
 

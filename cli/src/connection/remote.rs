@@ -11,7 +11,7 @@ use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::sql::{CommandGetPrimaryKeys, CommandGetTables};
 use arrow_flight::{FlightInfo, IpcMessage};
 use futures::{StreamExt, TryStreamExt};
-use headwater_common::{Error, ErrorKind, Origin, Result};
+use headwater_common::{Error, ErrorKind, Origin, Result, Secret};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 use super::{Answer, Column, Table};
@@ -59,9 +59,12 @@ impl Remote {
         if let Some(file) = &login.token_file {
             client.set_token(read(file)?.trim().to_owned());
         }
-        if let (Some(user), Some(file)) = (&login.user, &login.password_file) {
-            let password = read(file)?;
-            client.handshake(user, password.trim_end_matches(['\r', '\n'])).await.map_err(|e| server_error(&e))?;
+        if let Some(user) = &login.user {
+            let password = match &login.password_file {
+                Some(file) => Secret::new(read(file)?.trim_end_matches(['\r', '\n'])),
+                None => super::password::ask(user).await?,
+            };
+            client.handshake(user, password.expose()).await.map_err(|e| server_error(&e))?;
         }
         Ok(Self { client, url: url.to_owned() })
     }

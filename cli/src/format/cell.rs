@@ -65,14 +65,15 @@ fn is_nested(data_type: &DataType) -> bool {
     }
 }
 
-/// Makes control characters visible, so that a value can neither break a table nor steer a terminal.
+/// Makes control characters other than line breaks visible, so that a value can neither break a table nor steer a terminal.
 pub(crate) fn visible(text: &str) -> std::borrow::Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
+    let hidden = |c: char| c.is_control() && c != '\n';
+    if !text.chars().any(hidden) {
         return text.into();
     }
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+        if hidden(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out.into()
 }

@@ -5,12 +5,13 @@ use std::io::Write;
 use super::rows::{Drawing, Rows};
 use super::table::{line, widths};
 
-/// Draws a Markdown table; `|` in values is escaped.
+/// Draws a Markdown table; `|` and line breaks in values are escaped.
 pub(crate) struct Markdown;
 
 impl Drawing for Markdown {
-    fn draw(&self, rows: &Rows, out: &mut dyn Write) -> std::io::Result<()> {
-        let escape = |values: &[String]| values.iter().map(|v| v.replace('|', "\\|")).collect::<Vec<_>>();
+    fn draw(&self, rows: &Rows, _: Option<usize>, out: &mut dyn Write) -> std::io::Result<usize> {
+        let escape =
+            |values: &[String]| values.iter().map(|v| v.replace('|', "\\|").replace('\n', "<br>")).collect::<Vec<_>>();
         let escaped = Rows {
             names: escape(&rows.names),
             right: rows.right.clone(),
@@ -25,6 +26,7 @@ impl Drawing for Markdown {
         for row in &escaped.rows {
             line(row, &widths, &escaped.right, out)?;
         }
-        writeln!(out)
+        writeln!(out)?;
+        Ok(0)
     }
 }

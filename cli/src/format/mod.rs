@@ -65,6 +65,8 @@ pub(crate) struct Style {
     pub(crate) null: Option<String>,
     /// Rows shown by the formats for people; 0 is all.
     pub(crate) max_rows: u64,
+    /// Width of the terminal that shows the result, when one does.
+    pub(crate) width: Option<usize>,
 }
 
 /// Takes the batches of one result.
@@ -80,9 +82,9 @@ pub(crate) trait Sink: Send {
 pub(crate) fn sink<'a>(style: &Style, schema: &SchemaRef, out: Box<dyn Write + Send + 'a>) -> Result<Box<dyn Sink + 'a>> {
     let null = |default: &str| style.null.clone().unwrap_or_else(|| default.to_owned());
     Ok(match style.format {
-        Format::Table => Box::new(rows::Shown::new(table::Table, schema, null("NULL"), style.max_rows, out)),
-        Format::Vertical => Box::new(rows::Shown::new(vertical::Vertical, schema, null("NULL"), style.max_rows, out)),
-        Format::Markdown => Box::new(rows::Shown::new(markdown::Markdown, schema, null("NULL"), style.max_rows, out)),
+        Format::Table => Box::new(rows::Shown::new(table::Table, schema, style, out)),
+        Format::Vertical => Box::new(rows::Shown::new(vertical::Vertical, schema, style, out)),
+        Format::Markdown => Box::new(rows::Shown::new(markdown::Markdown, schema, style, out)),
         Format::Csv => Box::new(delimited::Delimited::csv(schema, null(""), out)?),
         Format::Tsv => Box::new(delimited::Delimited::tsv(schema, null("\\N"), out)?),
         Format::Json => Box::new(json::Array::new(schema, out)?),

@@ -8,7 +8,7 @@ use arrow::json::writer::EncoderOptions;
 use headwater_common::Result;
 
 use super::cell::{columns, is_numeric, visible};
-use super::{Sink, output_error};
+use super::{Sink, Style, output_error};
 
 /// The rows to show, as text.
 pub(crate) struct Rows {
@@ -22,8 +22,8 @@ pub(crate) struct Rows {
 
 /// Draws rows.
 pub(crate) trait Drawing: Send {
-    /// Writes all rows.
-    fn draw(&self, rows: &Rows, out: &mut dyn Write) -> std::io::Result<()>;
+    /// Writes all rows into lines of at most `width` terminal cells; returns how many columns had no room.
+    fn draw(&self, rows: &Rows, width: Option<usize>, out: &mut dyn Write) -> std::io::Result<usize>;
 }
 
 /// Collects rows for a drawing.
@@ -32,31 +32,32 @@ pub(crate) struct Shown<'a, D> {
     rows: Rows,
     null: String,
     most: usize,
+    width: Option<usize>,
     total: u64,
     out: Box<dyn Write + Send + 'a>,
 }
 
 impl<'a, D: Drawing> Shown<'a, D> {
-    pub(crate) fn new(
-        drawing: D,
-        schema: &SchemaRef,
-        null: String,
-        max_rows: u64,
-        out: Box<dyn Write + Send + 'a>,
-    ) -> Self {
-        let names = schema.fields().iter().map(|f| visible(f.name()).into_owned()).collect();
+    pub(crate) fn new(drawing: D, schema: &SchemaRef, style: &Style, out: Box<dyn Write + Send + 'a>) -> Self {
+        let names = schema.fields().iter().map(|f| visible(f.name()).replace('\n', "\\n")).collect();
         let right = schema.fields().iter().map(|f| is_numeric(f.data_type())).collect();
-        let most = if max_rows == 0 { usize::MAX } else { usize::try_from(max_rows).unwrap_or(usize::MAX) };
-        Self { drawing, rows: Rows { names, right, rows: Vec::new() }, null, most, total: 0, out }
+        let most = if style.max_rows == 0 { usize::MAX } else { usize::try_from(style.max_rows).unwrap_or(usize::MAX) };
+        let null = style.null.clone().unwrap_or_else(|| "NULL".to_owned());
+        Self { drawing, rows: Rows { names, right, rows: Vec::new() }, null, most, width: style.width, total: 0, out }
     }
 
-    fn footer(&mut self) -> std::io::Result<()> {
-        let shown = self.rows.rows.len() as u64;
+    fn footer(&mut self, hidden_columns: usize) -> std::io::Result<()> {
         let word = if self.total == 1 { "row" } else { "rows" };
-        match self.total - shown {
-            0 => writeln!(self.out, "({} {word})", self.total),
-            hidden => writeln!(self.out, "({} {word}; {hidden} not shown, see --max-rows)", self.total),
+        write!(self.out, "({} {word}", self.total)?;
+        match self.total - self.rows.rows.len() as u64 {
+            0 => {}
+            hidden => write!(self.out, "; {hidden} not shown, see --max-rows")?,
         }
+        match hidden_columns {
+            0 => {}
+            hidden => write!(self.out, "; {hidden} of {} columns have no room, \\x shows all", self.rows.names.len())?,
+        }
+        writeln!(self.out, ")")
     }
 }
 
@@ -84,8 +85,8 @@ impl<D: Drawing> Sink for Shown<'_, D> {
 
     fn finish(mut self: Box<Self>) -> Result<()> {
         let this = &mut *self;
-        this.drawing.draw(&this.rows, &mut this.out).map_err(output_error)?;
-        this.footer().map_err(output_error)?;
+        let hidden = this.drawing.draw(&this.rows, this.width, &mut this.out).map_err(output_error)?;
+        this.footer(hidden).map_err(output_error)?;
         this.out.flush().map_err(output_error)
     }
 }

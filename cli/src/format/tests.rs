@@ -36,7 +36,7 @@ fn batch() -> RecordBatch {
 
 fn written(format: Format, batch: &RecordBatch, max_rows: u64) -> Vec<u8> {
     let buffer = Buffer::default();
-    let style = Style { format, null: None, max_rows };
+    let style = Style { format, null: None, max_rows, width: None };
     let mut sink = sink(&style, batch.schema_ref(), Box::new(buffer.clone())).unwrap();
     sink.write(batch).unwrap();
     sink.finish().unwrap();
@@ -85,10 +85,36 @@ fn tsv_and_json_keep_null() {
 
 #[test]
 fn a_value_cannot_steer_the_terminal() {
-    let column = Arc::new(StringArray::from(vec!["a\u{1b}[2J\nb"])) as ArrayRef;
+    let column = Arc::new(StringArray::from(vec!["a\u{1b}[2J\nb", "c"])) as ArrayRef;
     let batch = RecordBatch::try_from_iter([("x", column)]).unwrap();
+    let of = |format| String::from_utf8(written(format, &batch, 0)).unwrap();
+    let lines = "| a\\u{1b}[2J\u{21b5} |\n| b           |\n| c           |\n";
+    assert!(of(Format::Table).contains(lines), "{}", of(Format::Table));
+    assert!(of(Format::Markdown).contains("| a\\u{1b}[2J<br>b |"), "{}", of(Format::Markdown));
+    assert!(of(Format::Vertical).contains("x | a\\u{1b}[2J\n  | b\n"), "{}", of(Format::Vertical));
+}
+
+#[test]
+fn a_table_fits_its_terminal_and_says_what_it_hides() {
+    let columns = (0..9).map(|i| (format!("c{i}"), Arc::new(StringArray::from(vec!["0123456789abcdef"])) as ArrayRef));
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let style = Style { format: Format::Table, null: None, max_rows: 0, width: Some(60) };
+    let buffer = Buffer::default();
+    let mut sink = sink(&style, batch.schema_ref(), Box::new(buffer.clone())).unwrap();
+    sink.write(&batch).unwrap();
+    sink.finish().unwrap();
+    let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+    assert!(text.lines().all(|l| l.chars().count() <= 60), "{text}");
+    assert!(text.contains('\u{2026}') && text.ends_with("(1 row; 4 of 9 columns have no room, \\x shows all)\n"), "{text}");
+}
+
+#[test]
+fn a_plan_is_shown_as_it_is() {
+    let texts = |t: &str| Arc::new(StringArray::from(vec![t])) as ArrayRef;
+    let columns = [("plan_type", texts("physical_plan")), ("plan", texts("A\n  B\n"))];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
     let text = String::from_utf8(written(Format::Table, &batch, 0)).unwrap();
-    assert!(text.contains("a\\u{1b}[2J\\nb"), "{text}");
+    assert_eq!(text, "-- physical plan\nA\n  B\n(1 row)\n");
 }
 
 #[test]

@@ -6,31 +6,49 @@ use headwater_common::{Error, Result, nearest};
 use crate::format::Format;
 
 /// What `\?` prints.
-pub(crate) const HELP: &str = r"\d               list the tables of all sources
-\d TABLE         columns, types and keys of a table
-\dn              list the schemas
-\sources         list the sources and their state
-\format [NAME]   table, vertical, csv, tsv, json, ndjson, markdown, arrow or parquet
-\x [on|off]      one line per column
-\null TEXT       text for NULL
-\maxrows N       rows shown at most; 0 is all
-\timing [on|off] time of each statement
-\o [FILE]        results to a file; without a name to the terminal again
-\?               this list
-\q               leave
-A statement ends with a semicolon. Ctrl-C cancels it.";
+pub(crate) const HELP: &str = r"Look around
+  \d               the tables of all sources
+  \d TABLE         columns, types and keys of a table
+  \dt [PATTERN]    the tables whose name fits, * stands for any text
+  \dn              the schemas
+  \l, \ds          the sources and their state
+  \c [SOURCE]      makes a source, or SOURCE.SCHEMA, the default of names; without a name says which one is
+Run
+  \i FILE          the statements of a file
+  \e [FILE]        edits the last statement, or a file, in $EDITOR and runs it
+  \timing [on|off] time of each statement
+Results
+  \format [NAME]   table, vertical, csv, tsv, json, ndjson, markdown, arrow or parquet
+  \x [on|off]      one line per column
+  \null TEXT       text for NULL
+  \maxrows N       rows shown at most; 0 is all
+  \o [FILE]        results to a file; without a name to the terminal again
+Other
+  \?               this list
+  \q               leave; Ctrl-D does the same
+A statement ends with a semicolon and may take many lines. Ctrl-C cancels it, or forgets what is typed.";
 
-const NAMES: [&str; 12] = ["d", "dn", "dt", "sources", "format", "x", "null", "maxrows", "timing", "o", "q", "?"];
+const NAMES: [&str; 18] = [
+    "d", "dt", "dn", "ds", "l", "c", "i", "e", "sources", "format", "x", "null", "maxrows", "timing", "o", "q", "?", "help",
+];
 
 /// One command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// `\d`: tables, or one of them.
+    /// `\d TABLE`.
+    Table(String),
+    /// `\d`, `\dt`: tables, all or those that fit.
     Tables(Option<String>),
     /// `\dn`.
     Schemas,
-    /// `\sources`.
+    /// `\l`.
     Sources,
+    /// `\c`.
+    Default(Option<String>),
+    /// `\i`.
+    Include(String),
+    /// `\e`.
+    Edit(Option<String>),
     /// `\format`.
     Format(Option<Format>),
     /// `\x`.
@@ -56,9 +74,16 @@ pub(crate) fn parse(line: &str) -> Result<Command> {
     let argument = argument.trim();
     let given = (!argument.is_empty()).then(|| argument.to_owned());
     Ok(match name {
-        "d" | "dt" => Command::Tables(given),
+        "d" => match given {
+            Some(table) if !table.contains('*') => Command::Table(table),
+            pattern => Command::Tables(pattern),
+        },
+        "dt" => Command::Tables(given),
         "dn" => Command::Schemas,
-        "sources" => Command::Sources,
+        "l" | "ds" | "sources" => Command::Sources,
+        "c" => Command::Default(given),
+        "i" => Command::Include(given.ok_or_else(|| Error::invalid("\\i needs the name of a file"))?),
+        "e" => Command::Edit(given),
         "format" => Command::Format(given.map(|g| format(&g)).transpose()?),
         "x" => Command::Vertical(switch(name, argument)?),
         "null" => Command::Null(argument.trim_matches('\'').to_owned()),
@@ -100,7 +125,10 @@ mod tests {
 
     #[test]
     fn commands_take_their_arguments() {
-        assert_eq!(parse("\\d shop.public.orders;").unwrap(), Command::Tables(Some("shop.public.orders".into())));
+        assert_eq!(parse("\\d shop.public.orders;").unwrap(), Command::Table("shop.public.orders".into()));
+        assert_eq!(parse("\\dt or*").unwrap(), Command::Tables(Some("or*".into())));
+        assert_eq!(parse("\\l").unwrap(), Command::Sources);
+        assert!(parse("\\i").is_err());
         assert_eq!(parse(" \\x on").unwrap(), Command::Vertical(Some(true)));
         assert_eq!(parse("\\format CSV").unwrap(), Command::Format(Some(Format::Csv)));
         assert_eq!(parse("\\null ''").unwrap(), Command::Null(String::new()));

@@ -16,7 +16,7 @@ const KEYWORDS: &str = "ALL AND ANALYZE AS ASC BETWEEN BY CASE CAST COUNT CREATE
                         EXCEPT EXISTS EXPLAIN FROM FULL GROUP HAVING ILIKE IN INNER INSERT INTERSECT INTERVAL INTO IS JOIN \
                         LATERAL LEFT LIKE LIMIT NOT NULL OFFSET ON OPTIONS OR ORDER OUTER OVER PARTITION REFRESH RIGHT \
                         SELECT SET SHOW SOURCE SOURCES SUM THEN TYPE UNION UPDATE USING VALUES WHEN WHERE WINDOW WITH";
-const COMMANDS: &str = r"\d \dn \sources \format \x \null \maxrows \timing \o \? \q";
+const COMMANDS: &str = r"\d \dt \dn \ds \l \c \i \e \format \x \null \maxrows \timing \o \? \q";
 
 /// Names to complete. Clones share them.
 #[derive(Debug, Clone, Default)]

@@ -8,14 +8,16 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use headwater_common::{Error, Result, nearest};
 
 use crate::connection::{Table, quoted};
-use crate::format::{Style, output_error, sink};
+use crate::format::{Style, output_error};
 use crate::output::Output;
 
-/// Lists tables.
-pub(super) fn tables(tables: &[Table], style: &Style, output: &mut Output) -> Result<()> {
+/// Lists the tables whose name, or whole name, fits a pattern with `*` for any text.
+pub(super) fn tables(tables: &[Table], pattern: Option<&str>, style: &Style, output: &mut Output) -> Result<()> {
+    let wanted = |t: &&Table| pattern.is_none_or(|p| fits(&t.name, p) || fits(&t.full_name(), p));
+    let tables: Vec<&Table> = tables.iter().filter(wanted).collect();
     let rows: UInt64Array = tables.iter().map(|t| t.rows).collect();
     let columns = vec![
-        ("table", texts(tables.iter().map(Table::full_name))),
+        ("table", texts(tables.iter().map(|t| t.full_name()))),
         ("kind", texts(tables.iter().map(|t| t.kind.clone()))),
         ("rows (estimate)", Arc::new(rows) as ArrayRef),
     ];
@@ -76,6 +78,20 @@ pub(super) fn find<'a>(tables: &'a [Table], name: &str) -> Result<&'a Table> {
     }
 }
 
+/// Whether a text is what a pattern with `*` says; case does not count.
+fn fits(text: &str, pattern: &str) -> bool {
+    let (text, pattern) = (text.to_lowercase(), pattern.to_lowercase());
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
 /// The parts of a dotted name; quoted parts keep their case and their dots.
 fn parts(name: &str) -> Vec<String> {
     let (mut parts, mut part, mut in_quotes) = (Vec::new(), String::new(), false);
@@ -103,7 +119,7 @@ fn texts(values: impl Iterator<Item = String>) -> ArrayRef {
 fn write(columns: Vec<(&str, ArrayRef)>, style: &Style, output: &mut Output) -> Result<()> {
     let columns = columns.into_iter().map(|(name, array)| (name, array, true));
     let batch = RecordBatch::try_from_iter_with_nullable(columns).map_err(|e| Error::internal(e.to_string()))?;
-    let mut sink = sink(style, batch.schema_ref(), output.writer())?;
+    let mut sink = output.sink(style, batch.schema_ref())?;
     sink.write(&batch)?;
     sink.finish()
 }
@@ -131,5 +147,22 @@ mod tests {
         assert_eq!(find(&all, "\"Odd.Name\"").unwrap().name, "Odd.Name");
         assert!(find(&all, "orders").unwrap_err().to_string().contains("shop.public.orders or crm.public.orders"));
         assert!(find(&all, "ordres").unwrap_err().to_string().contains("did you mean \"orders\"?"));
+    }
+
+    #[test]
+    fn a_pattern_has_stars_for_any_text() {
+        for (pattern, text, want) in [
+            ("or*", "Orders", true),
+            ("*ers", "orders", true),
+            ("o*d*s", "orders", true),
+            ("*", "", true),
+            ("orders", "orders", true),
+            ("order", "orders", false),
+            ("*x*", "orders", false),
+            ("ord*ders", "orders", false),
+            ("shop.*.orders", "shop.public.orders", true),
+        ] {
+            assert_eq!(fits(text, pattern), want, "{pattern} {text}");
+        }
     }
 }

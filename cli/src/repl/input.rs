@@ -73,7 +73,7 @@ impl Input {
     }
 
     /// The next line.
-    pub(super) async fn read(&mut self, statements: &Statements) -> Result<Line> {
+    pub(super) async fn read(&mut self, statements: &Statements, default: &str) -> Result<Line> {
         if !self.typed {
             let read = tokio::task::spawn_blocking(|| {
                 let mut line = String::new();
@@ -83,7 +83,7 @@ impl Input {
             return Ok(line.map_or(Line::End, |l| Line::Text(l.trim_end_matches(['\r', '\n']).to_owned())));
         }
         let Some(mut editor) = self.editor.take() else { return Ok(Line::End) };
-        let prompt = prompt(statements);
+        let prompt = prompt(statements, default);
         let history = self.history.clone();
         let read = tokio::task::spawn_blocking(move || {
             let line = editor.readline(&prompt);
@@ -104,15 +104,15 @@ impl Input {
 }
 
 /// The prompt says what the text is in the middle of.
-fn prompt(statements: &Statements) -> String {
+fn prompt(statements: &Statements, default: &str) -> String {
     let sign = match statements.open() {
-        _ if statements.is_blank() => return "headwater> ".to_owned(),
+        _ if statements.is_blank() => return format!("{default}> "),
         Open::Plain | Open::Line => '-',
         Open::Quote(quote, _) => *quote,
         Open::Block(_) => '*',
         Open::Dollar(_) => '$',
     };
-    format!("        {sign}> ")
+    format!("{}{sign}> ", " ".repeat(default.chars().count().saturating_sub(1)))
 }
 
 /// Keeps the history for its owner only: statements can hold anything.

@@ -3,11 +3,13 @@
 mod command;
 mod completion;
 mod describe;
+mod edit;
 mod input;
+mod position;
 pub(crate) mod statement;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use headwater_common::{Error, ErrorKind, Result};
 
@@ -43,31 +45,56 @@ pub(crate) struct Shell {
     results: u64,
     /// Format to return to from `\x`.
     before_vertical: Format,
+    /// The last statement, for `\e`.
+    last: String,
+    /// Files that are being read, for `\i`.
+    depth: usize,
+    /// Whether a failed statement does not end a script.
+    keep_going: bool,
 }
+
+/// Deepest nesting of files that name each other in `\i`.
+const INCLUDES: usize = 16;
 
 impl Shell {
     /// A shell over a connection.
-    pub(crate) fn new(connection: Connection, display: Display, output: Output, interrupts: Interrupts) -> Self {
+    pub(crate) fn new(
+        connection: Connection,
+        display: Display,
+        output: Output,
+        interrupts: Interrupts,
+        keep_going: bool,
+    ) -> Self {
         let before_vertical = display.style.format;
-        Self { connection, display, output, interrupts, results: 0, before_vertical }
+        let last = String::new();
+        Self { connection, display, output, interrupts, results: 0, before_vertical, last, depth: 0, keep_going }
     }
 
-    /// Runs typed or piped input to its end. A failed statement does not end it.
+    /// Whether a failed statement does not end a script.
+    pub(crate) fn keeps_going(&self) -> bool {
+        self.keep_going
+    }
+
+    /// Runs typed or piped input to its end. A failed statement ends piped input, unless it is to keep going.
     pub(crate) async fn interact(&mut self, history: Option<&Path>) -> Result<Ended> {
         let mut input = Input::open(history)?;
         input.completion().refresh(&self.connection).await;
         let mut statements = Statements::default();
         let mut ended = Ended::Well;
         loop {
+            let default = self.connection.default_name();
             let line = tokio::select! {
-                line = input.read(&statements) => line?,
+                line = input.read(&statements, &default) => line?,
                 () = self.interrupts.next() => return Ok(Ended::Cancelled),
             };
             match line {
                 Line::Text(line) => match self.line(&line, &mut statements).await? {
                     Ended::Well => {}
                     Ended::Left => return Ok(if ended == Ended::Failed { ended } else { Ended::Left }),
-                    Ended::Failed | Ended::Cancelled => ended = Ended::Failed,
+                    // A person has seen it and goes on.
+                    Ended::Failed | Ended::Cancelled if input.is_typed() => {}
+                    Ended::Failed if self.keep_going => ended = Ended::Failed,
+                    other => return Ok(other),
                 },
                 Line::Interrupted => statements.clear(),
                 Line::End => break,
@@ -78,25 +105,29 @@ impl Shell {
         }
         if let Some(rest) = statements.rest()
             && self.statement(&rest).await? != Ended::Well
+            && !input.is_typed()
         {
             ended = Ended::Failed;
         }
         Ok(ended)
     }
 
-    /// Runs all statements of a text; the first one that fails ends it.
+    /// Runs all statements of a text; the first one that fails ends it, unless it is to keep going.
     pub(crate) async fn script(&mut self, text: &str) -> Result<Ended> {
         let mut statements = Statements::default();
+        let mut failed = false;
         for line in text.lines() {
-            let ended = self.line(line, &mut statements).await?;
-            if ended != Ended::Well {
-                return Ok(ended);
+            match self.line(line, &mut statements).await? {
+                Ended::Well => {}
+                Ended::Failed if self.keep_going => failed = true,
+                ended => return Ok(ended),
             }
         }
-        match statements.rest() {
-            Some(rest) => self.statement(&rest).await,
-            None => Ok(Ended::Well),
-        }
+        let ended = match statements.rest() {
+            Some(rest) => self.statement(&rest).await?,
+            None => Ended::Well,
+        };
+        Ok(if failed && ended == Ended::Well { Ended::Failed } else { ended })
     }
 
     /// Puts results in place.
@@ -114,15 +145,18 @@ impl Shell {
             };
         }
         statements.push(line);
-        let mut ended = Ended::Well;
+        let mut failed = false;
         while let Some(sql) = statements.next() {
-            ended = self.statement(&sql).await?;
-            if ended != Ended::Well {
-                statements.clear();
-                break;
+            match self.statement(&sql).await? {
+                Ended::Well => {}
+                Ended::Failed if self.keep_going => failed = true,
+                ended => {
+                    statements.clear();
+                    return Ok(ended);
+                }
             }
         }
-        Ok(ended)
+        Ok(if failed { Ended::Failed } else { Ended::Well })
     }
 
     async fn statement(&mut self, sql: &str) -> Result<Ended> {
@@ -131,6 +165,7 @@ impl Shell {
             let name = format.name();
             return self.failed(&Error::invalid(format!("{name} output holds one result only; run one statement")));
         }
+        sql.clone_into(&mut self.last);
         match run(&self.connection, sql, &self.display, &mut self.output, &mut self.interrupts).await {
             Outcome::Done => {
                 self.results += 1;
@@ -140,7 +175,15 @@ impl Shell {
                 eprintln!("cancelled");
                 Ok(Ended::Cancelled)
             }
-            Outcome::Failed(e) => self.failed(&e),
+            Outcome::Failed(e) => {
+                let ended = self.failed(&e)?;
+                if ended == Ended::Failed
+                    && let Some(place) = position::shown(sql, e.message())
+                {
+                    eprintln!("{place}");
+                }
+                Ok(ended)
+            }
         }
     }
 
@@ -157,7 +200,12 @@ impl Shell {
     }
 
     async fn command(&mut self, command: Command) -> Result<Ended> {
-        match self.act(command).await {
+        let acted = match command {
+            Command::Include(path) => Box::pin(self.include(&path)).await,
+            Command::Edit(path) => Box::pin(self.edit(path)).await,
+            command => self.act(command).await,
+        };
+        match acted {
             Ok(ended) => Ok(ended),
             Err(e) => self.failed(&e),
         }
@@ -172,22 +220,24 @@ impl Shell {
                 let tables = self.connection.tables().await?;
                 describe::schemas(&tables, &self.display.style, &mut self.output)?;
             }
-            Command::Tables(pattern) => self.describe(pattern.as_deref()).await?,
+            Command::Table(name) => self.describe(&name).await?,
+            Command::Tables(pattern) => {
+                let tables = self.connection.tables().await?;
+                describe::tables(&tables, pattern.as_deref(), &self.display.style, &mut self.output)?;
+            }
+            Command::Default(name) => {
+                if let Some(name) = name {
+                    self.connection.set_default(&name)?;
+                }
+                self.say(&format!("default is {}", self.connection.default_name()))?;
+            }
+            Command::Include(_) | Command::Edit(_) => {}
             Command::Timing(on) => {
                 self.display.timing = on.unwrap_or(!self.display.timing);
                 self.say(if self.display.timing { "timing is on" } else { "timing is off" })?;
             }
             Command::Vertical(on) => {
-                let style = &mut self.display.style;
-                if on.unwrap_or(style.format != Format::Vertical) {
-                    if style.format != Format::Vertical {
-                        self.before_vertical = style.format;
-                    }
-                    style.format = Format::Vertical;
-                } else {
-                    let before = self.before_vertical;
-                    style.format = if before == Format::Vertical { Format::Table } else { before };
-                }
+                self.vertical(on);
                 self.say_format()?;
             }
             Command::Format(format) => {
@@ -216,12 +266,44 @@ impl Shell {
         Ok(())
     }
 
-    async fn describe(&mut self, pattern: Option<&str>) -> Result<()> {
+    /// One line per column, or the format before it.
+    fn vertical(&mut self, on: Option<bool>) {
+        let style = &mut self.display.style;
+        if on.unwrap_or(style.format != Format::Vertical) {
+            if style.format != Format::Vertical {
+                self.before_vertical = style.format;
+            }
+            style.format = Format::Vertical;
+        } else {
+            let before = self.before_vertical;
+            style.format = if before == Format::Vertical { Format::Table } else { before };
+        }
+    }
+
+    /// Runs the statements of a file.
+    async fn include(&mut self, path: &str) -> Result<Ended> {
+        if self.depth >= INCLUDES {
+            return Err(Error::invalid(format!("files name each other in \\i more than {INCLUDES} deep")));
+        }
+        let text = std::fs::read_to_string(path).map_err(|e| Error::invalid(format!("cannot read {path}: {e}")))?;
+        self.depth += 1;
+        let ended = self.script(&text).await;
+        self.depth -= 1;
+        ended
+    }
+
+    /// Lets the user edit the last statement, or a file, and runs what was saved.
+    async fn edit(&mut self, path: Option<String>) -> Result<Ended> {
+        let before = if self.last.is_empty() { String::new() } else { format!("{};", self.last) };
+        let text = edit::edit(path.map(PathBuf::from), &before).await?;
+        self.interrupts.forget();
+        eprintln!("{}", text.trim_end());
+        self.script(&text).await
+    }
+
+    async fn describe(&mut self, name: &str) -> Result<()> {
         let tables = self.connection.tables().await?;
-        let Some(pattern) = pattern else {
-            return describe::tables(&tables, &self.display.style, &mut self.output);
-        };
-        let mut table = describe::find(&tables, pattern)?.clone();
+        let mut table = describe::find(&tables, name)?.clone();
         match self.connection.complete(&mut table).await {
             Err(e) if e.kind() != ErrorKind::Unsupported => return Err(e),
             _ => {}
