@@ -61,7 +61,11 @@ impl EngineBuilder {
             connectors,
             catalogs: RwLock::default(),
             list: Arc::new(Catalogs::default()),
-            context: ConnectContext { limits: Arc::clone(&limits), runtime_roots: Some(config.engine.file_roots.clone()) },
+            context: ConnectContext {
+                limits: Arc::clone(&limits),
+                runtime_roots: Some(config.engine.file_roots.clone()),
+                runtime_hosts: config.engine.object_store_hosts.clone(),
+            },
         });
         let own = MemoryCatalogProvider::new();
         own.register_schema("public", Arc::new(MemorySchemaProvider::new())).map_err(crate::error::classify)?;

@@ -67,6 +67,7 @@ limits! {
     source_rows = 0, true, "Most rows that one scan may read from a remote source; 0 is no limit.";
     source_bytes = 0, true, "Most bytes (as Arrow) that one scan may read from a remote source; 0 is no limit.";
     source_time_ms = 0, true, "Longest time that one scan may read from a remote source, in milliseconds; 0 is no limit.";
+    decompression_ratio = 200, true, "Most bytes that one byte of a compressed file may become beyond the first 64 MiB; 0 is no limit.";
     concurrent_queries = 64, false, "Most queries that run at the same time; others wait.";
     sessions = 10_000, false, "Most open sessions.";
     prepared_statements = 1_000, false, "Most prepared statements in one session.";

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::datasource::TableType;
 use datafusion::error::Result as DataFusionResult;
-use headwater_common::Result;
 use headwater_common::clock::Stopwatch;
+use headwater_common::{Error, Result};
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
@@ -133,7 +133,14 @@ impl SchemaProvider for SourceSchema {
 
     async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
         let found = self.catalog.ensure_fresh().await.map_err(ErrorExt::into_datafusion)?;
-        let Some(table) = found.table(&TableName::new(&self.name, name)).map(Arc::clone) else { return Ok(None) };
+        let full = TableName::new(&self.name, name);
+        if let Some(reason) = found.unavailable(&full) {
+            let message = format!("table {full} cannot be read: {reason}");
+            // Without a fingerprint the source expects another look to find more.
+            let error = Error::source_failed(self.catalog.source().name(), message);
+            return Err(error.retryable(found.fingerprint.is_none()).into_datafusion());
+        }
+        let Some(table) = found.table(&full).map(Arc::clone) else { return Ok(None) };
         let provider = Arc::clone(self.catalog.source()).provider(table).await.map_err(ErrorExt::into_datafusion)?;
         Ok(Some(provider))
     }

@@ -18,6 +18,8 @@ pub struct ConnectContext {
     /// Folders below which a source made by a statement may read files; `None` for a source of the configuration file, which
     /// may name any folder.
     pub runtime_roots: Option<Vec<PathBuf>>,
+    /// Hosts that a source made by a statement may reach although their address is not public.
+    pub runtime_hosts: Vec<String>,
 }
 
 /// A kind of source, such as `postgres`.

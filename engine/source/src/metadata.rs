@@ -44,12 +44,19 @@ pub struct Discovery {
 pub struct SchemaMeta {
     /// Tables by name.
     pub tables: BTreeMap<String, Arc<TableMeta>>,
+    /// Tables that are there but cannot be read, with the reason.
+    pub unavailable: BTreeMap<String, String>,
 }
 
 impl Discovery {
     /// A table by its name.
     pub fn table(&self, name: &TableName) -> Option<&Arc<TableMeta>> {
         self.schemas.get(&name.schema)?.tables.get(&name.table)
+    }
+
+    /// Why a table cannot be read, if it is there and cannot.
+    pub fn unavailable(&self, name: &TableName) -> Option<&str> {
+        self.schemas.get(&name.schema)?.unavailable.get(&name.table).map(String::as_str)
     }
 }
 

@@ -1,8 +1,9 @@
-//! Headwater's own tables: `system.settings`, `system.sources`, `system.functions`.
+//! Headwater's own tables: `system.settings`, `system.sources`, `system.functions`, `system.unavailable_tables`.
 
 mod functions;
 mod settings;
 mod sources;
+mod unavailable;
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ const TABLES: &[(&str, Columns, Rows)] = &[
     ("functions", functions::COLUMNS, functions::rows),
     ("settings", settings::COLUMNS, settings::rows),
     ("sources", sources::COLUMNS, sources::rows),
+    ("unavailable_tables", unavailable::COLUMNS, unavailable::rows),
 ];
 
 #[async_trait]

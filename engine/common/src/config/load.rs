@@ -76,6 +76,10 @@ impl Config {
                 self.engine.file_roots =
                     value.split(',').map(str::trim).filter(|p| !p.is_empty()).map(Into::into).collect();
             }
+            "engine.object_store_hosts" => {
+                let hosts = value.split(',').map(str::trim).filter(|h| !h.is_empty());
+                self.engine.object_store_hosts = hosts.map(str::to_ascii_lowercase).collect();
+            }
             _ => {
                 if let Some(user) = key.strip_prefix("server.auth.users.") {
                     self.server.users.push((user.to_owned(), Secret::new(value)));

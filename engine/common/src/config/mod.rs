@@ -68,6 +68,9 @@ pub struct EngineConfig {
     pub batch_rows: u64,
     /// Folders below which sources made by `CREATE SOURCE ... TYPE files` may read.
     pub file_roots: Vec<PathBuf>,
+    /// Hosts (with or without port) of object stores that `CREATE SOURCE ... TYPE files` may reach although their address is
+    /// private, loopback or link-local.
+    pub object_store_hosts: Vec<String>,
 }
 
 /// `[sources.NAME]`.
@@ -106,6 +109,7 @@ impl Default for EngineConfig {
             target_partitions: 0,
             batch_rows: 8_192,
             file_roots: Vec::new(),
+            object_store_hosts: Vec::new(),
         }
     }
 }

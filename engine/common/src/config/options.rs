@@ -10,7 +10,7 @@ use crate::nearest;
 /// One option that a connector understands.
 #[derive(Debug, Clone, Copy)]
 pub struct OptionSpec {
-    /// Name, as written in configuration and in `OPTIONS (...)`.
+    /// Name, as written in configuration and in `OPTIONS (...)`. A name that ends in `*` stands for all that begin with the rest.
     pub name: &'static str,
     /// Default as text; `None` when the option is required or simply absent.
     pub default: Option<&'static str>,
@@ -61,7 +61,9 @@ impl Options {
     /// Refuses every name that `specs` does not declare, naming the nearest one.
     pub fn check(&self, kind: &str, specs: &[OptionSpec]) -> Result<()> {
         for name in self.names() {
-            if !specs.iter().any(|s| s.name == name) {
+            let known =
+                |s: &OptionSpec| s.name == name || s.name.strip_suffix('*').is_some_and(|rest| name.starts_with(rest));
+            if !specs.iter().any(known) {
                 let known = specs.iter().map(|s| s.name);
                 return Err(Error::configuration(format!(
                     "unknown option \"{name}\" of a {kind} source{}",

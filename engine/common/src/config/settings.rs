@@ -35,4 +35,5 @@ settings! {
     "engine.target_partitions" = "0", "Partitions that a query is split into; 0 is the number of processors.";
     "engine.batch_rows" = "8192", "Rows per record batch.";
     "engine.file_roots" = "", "Folders below which CREATE SOURCE ... TYPE files may read; none when unset.";
+    "engine.object_store_hosts" = "", "Hosts, with or without port, that CREATE SOURCE ... TYPE files may reach at private, loopback or link-local addresses.";
 }
