@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
 
 mod faults;
+mod files;
 mod filters;
 mod injections;
 mod reads;
