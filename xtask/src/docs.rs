@@ -1,5 +1,6 @@
 //! Documents: every file says what it is, links lead somewhere, and the settings page is what the code says.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -34,8 +35,14 @@ pub(crate) fn check(write: bool) -> Result<(), String> {
         return Err(format!("{SETTINGS_PAGE} is not what the code says; run `cargo xtask docs --write`"));
     }
     let pages = pages();
+    let mut linked = BTreeSet::new();
     for page in &pages {
-        links(page)?;
+        let text = std::fs::read_to_string(page).map_err(|e| format!("{}: {e}", page.display()))?;
+        linked.extend(links(page, &text)?);
+    }
+    let read_first = Path::new("./README.md");
+    if let Some(lost) = pages.iter().find(|p| *p != read_first && p.canonicalize().is_ok_and(|p| !linked.contains(&p))) {
+        return Err(format!("no page links to {}", lost.display()));
     }
     println!("== documents: {} pages, links and settings are right", pages.len());
     Ok(())
@@ -84,17 +91,38 @@ fn pages() -> Vec<PathBuf> {
     found
 }
 
-fn links(page: &Path) -> Result<(), String> {
-    let text = std::fs::read_to_string(page).map_err(|e| format!("{}: {e}", page.display()))?;
-    for rest in text.split("](").skip(1) {
-        let target = rest.split([')', '#']).next().unwrap_or_default();
-        if target.is_empty() || target.contains("://") || target.starts_with("mailto:") {
-            continue;
-        }
-        let folder = page.parent().unwrap_or(Path::new("."));
-        if !folder.join(target).exists() {
+/// Where a page's links lead, apart from links to itself.
+fn links(page: &Path, text: &str) -> Result<Vec<PathBuf>, String> {
+    let folder = page.parent().unwrap_or(Path::new("."));
+    let mut found = Vec::new();
+    for target in targets(text) {
+        let path = folder.join(target);
+        let Ok(path) = path.canonicalize() else {
             return Err(format!("{}: the link to {target} leads nowhere", page.display()));
+        };
+        if page.canonicalize().is_ok_and(|page| page != path) {
+            found.push(path);
         }
     }
-    Ok(())
+    Ok(found)
+}
+
+/// The paths that a page links to.
+fn targets(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](")
+        .skip(1)
+        .map(|rest| rest.split([')', '#']).next().unwrap_or_default())
+        .filter(|target| !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_links_to_files_are_followed() {
+        let text = "[a](docs/a.md) [b](docs/b.md#part) [c](#here) [d](https://x.example/d.md) [e](mailto:e@x.example)";
+        assert_eq!(targets(text).collect::<Vec<_>>(), ["docs/a.md", "docs/b.md"]);
+        assert!(links(Path::new("./README.md"), "[x](no/such/page.md)").unwrap_err().contains("no/such/page.md"));
+    }
 }

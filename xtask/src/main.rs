@@ -1,16 +1,17 @@
-//! Project tasks: `cargo xtask check | test | servers | layers | sizes | docs`.
+//! Project tasks: `cargo xtask check | test | servers | layers | sizes | deny | docs`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task prints what it does")]
 
+mod deny;
 mod docs;
 mod layers;
 mod run;
 mod servers;
 mod sizes;
+mod sql_text;
 
 use std::process::ExitCode;
 
-const USAGE: &str =
-    "usage: cargo xtask check | test [filter ...] | servers up|down|env [service ...] | layers | sizes | docs [--write]";
+const USAGE: &str = "usage: cargo xtask check | test [filter ...] | servers up|down|env [service ...] | layers | sizes | deny | docs [--write]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         ["servers", action @ ("up" | "down" | "env"), services @ ..] => servers::act(action, services),
         ["layers"] => layers::check(),
         ["sizes"] => sizes::check(),
+        ["deny"] => deny::check(),
         ["docs"] => docs::check(false),
         ["docs", "--write"] => docs::check(true),
         _ => Err(USAGE.to_owned()),

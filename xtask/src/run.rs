@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::{docs, layers, servers, sizes};
+use crate::{deny, docs, layers, servers, sizes, sql_text};
 
 /// Crates of which the tree may hold one version only.
 const SINGLE: [&str; 7] = ["arrow", "datafusion", "parquet", "tonic", "prost", "object_store", "sqlparser"];
@@ -20,7 +20,9 @@ pub(crate) fn check() -> Result<(), String> {
     layers::check()?;
     sizes::check()?;
     docs::check(false)?;
+    sql_text::check()?;
     duplicates()?;
+    deny::check()?;
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"])?;
     println!("== check passed");
@@ -67,18 +69,35 @@ pub(crate) fn test(filters: &[&str]) -> Result<(), String> {
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             println!("{line}");
-            if line.starts_with("test result:") {
-                let count = |what: &str| {
-                    let before = line.split(what).next().unwrap_or_default();
-                    before.split_whitespace().next_back().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0)
-                };
-                passed += count(" passed");
-                failed += count(" failed");
-                ignored += count(" ignored");
+            if let Some([p, f, i]) = counts(&line) {
+                passed += p;
+                failed += f;
+                ignored += i;
             }
         }
     }
     let status = child.wait().map_err(|e| format!("cargo: {e}"))?;
     println!("{passed} passed, {failed} failed, {ignored} skipped");
     if status.success() && failed == 0 { Ok(()) } else { Err("tests failed".into()) }
+}
+
+/// Passed, failed and ignored tests of a closing line of cargo's.
+fn counts(line: &str) -> Option<[u64; 3]> {
+    let rest = line.strip_prefix("test result:")?;
+    Some([" passed", " failed", " ignored"].map(|what| {
+        let before = rest.split(what).next().unwrap_or_default();
+        before.split_whitespace().next_back().and_then(|n| n.parse().ok()).unwrap_or(0)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_are_counted() {
+        let line = "test result: ok. 12 passed; 1 failed; 3 ignored; 0 measured; 7 filtered out; finished in 0.10s";
+        assert_eq!(counts(line), Some([12, 1, 3]));
+        assert_eq!(counts("test a ... ok"), None);
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// Where the servers keep their data. Postgres runs as a user of its own, so the path must be open to all.
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     let user = Command::new("id").arg("-u").output().map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
     std::env::temp_dir().join(format!("headwater-servers-{}", user.unwrap_or_default()))
 }
@@ -27,10 +27,23 @@ pub(crate) fn act(action: &str, services: &[&str]) -> Result<(), String> {
 /// The addresses, as variables of the tests.
 pub(crate) fn environment() -> Result<Vec<(String, String)>, String> {
     let text = std::fs::read_to_string(folder().join("env")).map_err(|e| format!("servers: {e}"))?;
-    let pairs = text.lines().flat_map(|line| line.trim_start_matches("export ").split("\" "));
-    let pairs = pairs.filter_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        Some((name.trim().to_owned(), value.trim_matches('"').to_owned()))
-    });
-    Ok(pairs.collect())
+    Ok(text.lines().filter_map(variable).collect())
+}
+
+/// The variable of a line `export NAME="value"`.
+fn variable(line: &str) -> Option<(String, String)> {
+    let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+    Some((name.to_owned(), value.strip_prefix('"')?.strip_suffix('"')?.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_addresses_is_a_variable() {
+        let line = "export TEST_URL=\"http://127.0.0.1:1/?a=b\"";
+        assert_eq!(variable(line), Some(("TEST_URL".into(), "http://127.0.0.1:1/?a=b".into())));
+        assert_eq!(variable("# note"), None);
+    }
 }
