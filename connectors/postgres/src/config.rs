@@ -115,7 +115,10 @@ impl PostgresConfig {
 
     /// Where the server is, without credentials.
     pub(crate) fn location(&self) -> String {
-        format!("postgres://{}:{}/{}", self.host, self.port, self.database)
+        match self.host.contains(':') {
+            true => format!("postgres://[{}]:{}/{}", self.host, self.port, self.database),
+            false => format!("postgres://{}:{}/{}", self.host, self.port, self.database),
+        }
     }
 }
 
@@ -135,8 +138,13 @@ fn from_url(url: Option<&str>) -> Result<Options> {
     let mut options = Options::new();
     let Some(url) = url else { return Ok(options) };
     let url = Url::parse(url).map_err(|e| Error::configuration(format!("option \"url\" is not a URL: {e}")))?;
-    if !matches!(url.scheme(), "postgres" | "postgresql") {
+    if !matches!(url.scheme(), "postgres" | "postgresql") || url.cannot_be_a_base() {
         return Err(Error::configuration("option \"url\" must start with postgres://"));
+    }
+    // A password with such a character would end as host, database or parameter, which are shown.
+    if url.fragment().is_some() || url.path().contains('@') || url.query().is_some_and(|q| q.contains('@')) {
+        let message = "option \"url\": write / ? # and @ in names and passwords as %2F %3F %23 %40, or use option password";
+        return Err(Error::configuration(message));
     }
     let decoded = |text: &str| -> Result<String> {
         percent_decoded(text).ok_or_else(|| Error::configuration("option \"url\" has a wrong %-escape"))
@@ -166,7 +174,7 @@ fn from_url(url: Option<&str>) -> Result<Options> {
             "sslkey" => "ssl_key",
             "connect_timeout" => {
                 let seconds: u64 = value.parse().map_err(|_| Error::configuration("connect_timeout must be a number"))?;
-                options.set("connect_timeout_ms", (seconds * 1_000).to_string());
+                options.set("connect_timeout_ms", seconds.saturating_mul(1_000).to_string());
                 continue;
             }
             "application_name" => continue,
