@@ -17,6 +17,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
 use headwater_common::{Error, Limits, Result};
+use headwater_source::write::OmittedColumns;
 use headwater_source::{ErrorExt, QueryContext};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -128,6 +129,7 @@ impl Session {
         let query = Arc::new(QueryContext::new(id.clone(), Arc::clone(&limits)));
         state.config_mut().set_extension(Arc::clone(&query));
         let update = matches!(plan, LogicalPlan::Dml(_));
+        state.config_mut().set_extension(Arc::new(OmittedColumns::of(plan)));
         let context = task_context(&state, &id, &shared.runtime, &limits);
         let plan = plan.clone();
         let step = async move { plan_physical(&state, plan, parameters).await };

@@ -23,22 +23,25 @@ pub(crate) const SCHEMAS: &str = "SELECT n.nspname::pg_catalog.text FROM pg_cata
     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
     AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')";
 
-/// Tables: oid, schema, name, kind, rows, pages, bytes, comment. Rows and pages of a partitioned table are the sum of rows and
-/// the most pages of its leaves.
+/// Tables: oid, schema, name, kind, rows, blocks, bytes, comment, whether a part of it cannot be read by ranges of blocks,
+/// whether COPY cannot write to it. Rows of a table with children are those of all together, its blocks those of the largest.
 pub(crate) const TABLES: &str = "SELECT c.oid, n.nspname::pg_catalog.text, c.relname::pg_catalog.text, \
     c.relkind::pg_catalog.text, \
-    CASE WHEN c.relkind = 'p' THEN (SELECT pg_catalog.sum(l.reltuples) FROM pg_catalog.pg_partition_tree(c.oid) t \
-        JOIN pg_catalog.pg_class l ON l.oid = t.relid WHERE t.isleaf AND l.reltuples >= 0)::pg_catalog.float8 \
-      ELSE c.reltuples::pg_catalog.float8 END, \
-    CASE WHEN c.relkind = 'p' THEN (SELECT pg_catalog.max(pg_catalog.pg_relation_size(t.relid)) \
-        FROM pg_catalog.pg_partition_tree(c.oid) t WHERE t.isleaf) \
-      WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) ELSE 0 END \
-      / pg_catalog.current_setting('block_size')::pg_catalog.int8, \
+    CASE WHEN d.parts IS NULL THEN c.reltuples::pg_catalog.float8 ELSE d.rows END, \
+    (CASE WHEN d.parts IS NOT NULL THEN d.bytes WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) ELSE 0 END \
+      / pg_catalog.current_setting('block_size')::pg_catalog.int8)::pg_catalog.int8, \
     CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_table_size(c.oid) END, \
     pg_catalog.obj_description(c.oid, 'pg_class'), \
-    EXISTS (SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class h ON h.oid = i.inhrelid \
-        WHERE i.inhparent = c.oid AND h.relkind = 'f') \
+    c.relkind IN ('r', 'm') AND c.relam <> 2 OR COALESCE(d.elsewhere, false), \
+    c.relkind = 'v' OR pg_catalog.row_security_active(c.oid) \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    LEFT JOIN LATERAL (WITH RECURSIVE parts AS (SELECT c.oid UNION SELECT i.inhrelid FROM parts p \
+            JOIN pg_catalog.pg_inherits i ON i.inhparent = p.oid) \
+        SELECT pg_catalog.count(*) AS parts, \
+            pg_catalog.sum(k.reltuples) FILTER (WHERE k.relkind <> 'p' AND k.reltuples >= 0)::pg_catalog.float8 AS rows, \
+            pg_catalog.max(pg_catalog.pg_relation_size(k.oid)) FILTER (WHERE k.relkind = 'r') AS bytes, \
+            pg_catalog.bool_or(k.relkind NOT IN ('r', 'p') OR k.relkind = 'r' AND k.relam <> 2) AS elsewhere \
+        FROM parts p JOIN pg_catalog.pg_class k ON k.oid = p.oid HAVING pg_catalog.count(*) > 1) d ON c.relhassubclass \
     WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND c.relpersistence <> 't' \
     AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
     AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
@@ -78,7 +81,7 @@ pub(crate) const STATISTICS: &str = "SELECT s.schemaname::pg_catalog.text, s.tab
     s.histogram_bounds::pg_catalog.text FROM pg_catalog.pg_stats s \
     WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema' ORDER BY s.inherited";
 
-/// Begins a transaction for reading and shares its snapshot; a savepoint lets a cancelled read end without ending it.
+/// Begins a transaction for reading and shares its snapshot.
 pub(crate) const BEGIN_AND_SHARE: &str =
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_catalog.pg_export_snapshot()";
 
@@ -90,6 +93,12 @@ pub(crate) const SAVEPOINT: &str = "SAVEPOINT headwater";
 
 /// Undoes a cancelled read.
 pub(crate) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT headwater";
+
+/// Begins a transaction that changes rows.
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// Ends a transaction and keeps its changes.
+pub(crate) const COMMIT: &str = "COMMIT";
 
 /// Ends a transaction.
 pub(crate) const ROLLBACK: &str = "ROLLBACK";

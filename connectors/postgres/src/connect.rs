@@ -1,12 +1,16 @@
 //! The pool of connections.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
-use headwater_common::{Error, Result};
-use tokio_postgres::{CancelToken, NoTls};
+use headwater_common::clock::Stopwatch;
+use headwater_common::retry::Backoff;
+use headwater_common::{Error, ErrorKind, Result};
+use tokio_postgres::{CancelToken, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::catalog_queries as queries;
 use crate::config::{PostgresConfig, SslMode};
 use crate::error::classify;
 use crate::tls;
@@ -18,6 +22,8 @@ pub(crate) struct Connections {
     pool: Pool,
     tls: Option<MakeRustlsConnect>,
     wait: Duration,
+    /// No further try begins later than this after the first one.
+    patience: Duration,
     size: usize,
 }
 
@@ -62,7 +68,8 @@ impl Connections {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|e| Error::internal(format!("pool: {e}")))?;
-        Ok(Self { source: source.to_owned(), pool, tls, wait: config.pool_wait, size: config.pool_size })
+        let (wait, patience, size) = (config.pool_wait, config.connect_timeout, config.pool_size);
+        Ok(Self { source: source.to_owned(), pool, tls, wait, patience, size })
     }
 
     /// Most connections.
@@ -70,24 +77,80 @@ impl Connections {
         self.size
     }
 
-    /// A connection; waits for one when all are in use.
-    pub(crate) async fn get(&self) -> Result<Object> {
-        self.get_within(self.wait).await
-    }
-
-    /// A connection if one is free or can be made now.
-    pub(crate) async fn try_get(&self) -> Result<Option<Object>> {
-        let timeouts = Timeouts { wait: Some(Duration::ZERO), ..Timeouts::default() };
-        match self.pool.timeout_get(&timeouts).await {
-            Ok(object) => Ok(Some(object)),
-            Err(PoolError::Timeout(_)) => Ok(None),
-            Err(e) => Err(self.error(e)),
+    /// Runs one text of statements on a connection, as the first thing that is done there, and returns both.
+    ///
+    /// Nothing has been read or changed before, so this may be tried again: at once for each connection of the pool that the
+    /// server has ended meanwhile, with growing delays while the server cannot be reached. It waits when all connections are in
+    /// use, but only once.
+    pub(crate) async fn begin(&self, text: &str) -> Result<(Lease, Vec<SimpleQueryMessage>)> {
+        let timeouts = Timeouts { wait: Some(self.wait), ..Timeouts::default() };
+        let (started, mut ended, mut attempt) = (Stopwatch::start(), 0, 0);
+        loop {
+            let object = match self.pool.timeout_get(&timeouts).await {
+                Ok(object) => Ok(object),
+                Err(PoolError::Backend(e)) => Err(classify(&self.source, e)),
+                Err(e) => return Err(self.error(e)),
+            };
+            let (error, reused) = match object {
+                Ok(object) => match self.run(object, text).await {
+                    Ok(begun) => return Ok(begun),
+                    Err(failed) => failed,
+                },
+                Err(error) => (error, false),
+            };
+            if !lost(&error) {
+                return Err(error);
+            }
+            if reused && ended < self.size {
+                ended += 1;
+                continue;
+            }
+            let spent = u128::from(started.elapsed_ms());
+            match BACKOFF.delay(attempt, even()).filter(|_| spent < self.patience.as_millis()) {
+                Some(delay) => tokio::time::sleep(delay).await,
+                None => return Err(error),
+            }
+            attempt += 1;
         }
     }
 
-    async fn get_within(&self, wait: Duration) -> Result<Object> {
-        let timeouts = Timeouts { wait: Some(wait), ..Timeouts::default() };
-        self.pool.timeout_get(&timeouts).await.map_err(|e| self.error(e))
+    /// The same on a connection that is free or can be made now; `None` when there is none.
+    pub(crate) async fn try_begin(&self, text: &str) -> Result<Option<(Lease, Vec<SimpleQueryMessage>)>> {
+        let timeouts = Timeouts { wait: Some(Duration::ZERO), ..Timeouts::default() };
+        for _ in 0..=self.size {
+            let object = match self.pool.timeout_get(&timeouts).await {
+                Ok(object) => object,
+                Err(PoolError::Timeout(_)) => return Ok(None),
+                Err(e) => return Err(self.error(e)),
+            };
+            match self.run(object, text).await {
+                Ok(begun) => return Ok(Some(begun)),
+                Err((error, reused)) if !lost(&error) || !reused => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Runs a text; a failure says whether the connection had been used before.
+    async fn run(&self, object: Object, text: &str) -> Result<(Lease, Vec<SimpleQueryMessage>), (Error, bool)> {
+        let mut lease = Lease::new(object);
+        let ran = match lease.object() {
+            Ok(object) => object.simple_query(text).await.map_err(|e| classify(&self.source, e)),
+            Err(e) => Err(e),
+        };
+        match ran {
+            Ok(messages) => Ok((lease, messages)),
+            Err(error) => {
+                let object = lease.0.take();
+                let reused = object.as_ref().is_some_and(|o| Object::metrics(o).recycle_count > 0);
+                match object {
+                    Some(object) if lost(&error) => drop(Object::take(object)),
+                    other => other.into_iter().for_each(roll_back),
+                }
+                Err((error, reused))
+            }
+        }
     }
 
     fn error(&self, error: PoolError) -> Error {
@@ -95,7 +158,7 @@ impl Connections {
             PoolError::Timeout(_) => Error::unavailable(
                 &self.source,
                 format!(
-                    "all {} connections were in use for {} ms; raise option pool_size",
+                    "all {} connections were in use for {} ms; raise option pool_size or pool_wait_ms",
                     self.size,
                     self.wait.as_millis()
                 ),
@@ -121,4 +184,62 @@ impl Connections {
     pub(crate) fn close(&self) {
         self.pool.close();
     }
+}
+
+/// How patiently a server that cannot be reached is tried again.
+const BACKOFF: Backoff =
+    Backoff { delay_base: Duration::from_millis(50), delay_max: Duration::from_millis(400), retries: 3 };
+
+/// Whether the connection, and not the statement, failed.
+fn lost(error: &Error) -> bool {
+    error.kind() == ErrorKind::Unavailable && error.is_retryable()
+}
+
+/// An even random number in `[0, 1)`.
+fn even() -> f64 {
+    let drawn = RandomState::new().build_hasher().finish() >> 11;
+    drawn as f64 / (1u64 << 53) as f64
+}
+
+/// A connection that may be in a transaction: it goes back to the pool only after its transaction ended, also when the future
+/// that held it was dropped halfway.
+pub(crate) struct Lease(Option<Object>);
+
+impl Lease {
+    fn new(object: Object) -> Self {
+        Self(Some(object))
+    }
+
+    /// The connection.
+    pub(crate) fn object(&self) -> Result<&Object> {
+        self.0.as_ref().ok_or_else(no_connection)
+    }
+
+    /// The connection, for one who ends its transaction or has none.
+    pub(crate) fn into_object(mut self) -> Result<Object> {
+        self.0.take().ok_or_else(no_connection)
+    }
+}
+
+fn no_connection() -> Error {
+    Error::internal("a lease without its connection")
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(roll_back);
+    }
+}
+
+/// Ends a connection's transaction in the background and gives it back to the pool.
+pub(crate) fn roll_back(object: Object) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        drop(Object::take(object));
+        return;
+    };
+    runtime.spawn(async move {
+        if object.batch_execute(queries::ROLLBACK).await.is_err() {
+            drop(Object::take(object));
+        }
+    });
 }

@@ -1,6 +1,6 @@
 //! Finds every schema, table, column and key.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::common::ColumnStatistics;
@@ -14,14 +14,24 @@ use crate::error::classify;
 use crate::statistics::{self, StatisticsRow};
 use crate::types::{PgType, TypeCatalog};
 
-/// The types of a table's columns, in order.
-pub(crate) type TableTypes = Arc<Vec<(String, PgType)>>;
+/// What only this connector reads of a table.
+#[derive(Debug, Default)]
+pub(crate) struct KnownTable {
+    /// The columns in order, with their types.
+    pub(crate) types: Vec<(String, PgType)>,
+    /// Columns whose collation finds different texts equal.
+    pub(crate) nondeterministic: HashSet<String>,
+    /// Blocks that can be read by range; 0 when the table has none of its own.
+    pub(crate) blocks: u64,
+    /// COPY cannot write to it: a view, or a table with row security.
+    pub(crate) insert_only: bool,
+}
 
 /// What one discovery found, with what only this connector reads.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) discovery: Discovery,
-    pub(crate) types: HashMap<TableName, TableTypes>,
+    pub(crate) tables: HashMap<TableName, Arc<KnownTable>>,
 }
 
 struct Column {
@@ -33,11 +43,11 @@ struct Column {
 /// Reads the catalog.
 pub(crate) async fn discover(client: &Client, source: &str, config: &PostgresConfig) -> Result<Found> {
     let failed = |e| classify(source, e);
-    let fingerprint = fingerprint(client, source).await?;
-    let schemas = client.query(queries::SCHEMAS, &[]).await.map_err(failed)?;
-    let tables = client.query(queries::TABLES, &[]).await.map_err(failed)?;
-    let columns = client.query(queries::COLUMNS, &[]).await.map_err(failed)?;
-    let keys = client.query(queries::KEYS, &[]).await.map_err(failed)?;
+    let fingerprint = client.query_typed_one(queries::FINGERPRINT, &[]).await.map_err(failed)?;
+    let schemas = client.query_typed(queries::SCHEMAS, &[]).await.map_err(failed)?;
+    let tables = client.query_typed(queries::TABLES, &[]).await.map_err(failed)?;
+    let columns = client.query_typed(queries::COLUMNS, &[]).await.map_err(failed)?;
+    let keys = client.query_typed(queries::KEYS, &[]).await.map_err(failed)?;
     let statistics = statistics_rows(client, source).await?;
     let mut by_table: HashMap<u32, Vec<Column>> = HashMap::new();
     for row in columns {
@@ -50,7 +60,7 @@ pub(crate) async fn discover(client: &Client, source: &str, config: &PostgresCon
     let types = TypeCatalog::load(client, &oids).await.map_err(failed)?;
     let shown = |schema: &str| config.schemas.is_empty() || config.schemas.iter().any(|s| s == schema);
     let mut found = Found::default();
-    found.discovery.fingerprint = Some(fingerprint);
+    found.discovery.fingerprint = Some(get::<i64>(&fingerprint, 0)?.cast_unsigned());
     for row in &schemas {
         let name: String = get(row, 0)?;
         if shown(&name) {
@@ -71,23 +81,30 @@ pub(crate) async fn discover(client: &Client, source: &str, config: &PostgresCon
         let resolved = resolve(&columns, &types, config)?;
         let mut table = table(row, &name, &columns, &resolved, &statistics)?;
         add_keys(&mut table, &columns, keys_by_table.get(&oid).map(Vec::as_slice).unwrap_or_default())?;
-        found.types.insert(name.clone(), Arc::new(resolved));
+        found.tables.insert(name.clone(), Arc::new(known(row, &columns, resolved)?));
         let schema = found.discovery.schemas.entry(name.schema.clone()).or_default();
         schema.tables.insert(name.table.clone(), Arc::new(table));
     }
     Ok(found)
 }
 
-/// The number that changes with every DDL.
-pub(crate) async fn fingerprint(client: &Client, source: &str) -> Result<u64> {
-    let row = client.query_one(queries::FINGERPRINT, &[]).await.map_err(|e| classify(source, e))?;
-    Ok(get::<i64>(&row, 0)?.cast_unsigned())
+fn known(row: &Row, columns: &[Column], types: Vec<(String, PgType)>) -> Result<KnownTable> {
+    let mut nondeterministic = HashSet::new();
+    for column in columns {
+        if !get::<bool>(&column.row, 8)? {
+            nondeterministic.insert(get(&column.row, 1)?);
+        }
+    }
+    // A foreign child, or one stored otherwise than in blocks, is no part of any range, so such a table is read as a whole.
+    let blocks = if get::<bool>(row, 8)? { 0 } else { get::<Option<i64>>(row, 5)?.unwrap_or(0) };
+    let (blocks, insert_only) = (u64::try_from(blocks).unwrap_or(0), get::<Option<bool>>(row, 9)?.unwrap_or(false));
+    Ok(KnownTable { types, nondeterministic, blocks, insert_only })
 }
 
 type StatisticsByColumn = HashMap<(String, String), HashMap<String, StatisticsRow>>;
 
 async fn statistics_rows(client: &Client, source: &str) -> Result<StatisticsByColumn> {
-    let rows = client.query(queries::STATISTICS, &[]).await.map_err(|e| classify(source, e))?;
+    let rows = client.query_typed(queries::STATISTICS, &[]).await.map_err(|e| classify(source, e))?;
     let mut found = StatisticsByColumn::new();
     for row in &rows {
         let statistics = StatisticsRow {
@@ -136,7 +153,6 @@ fn table(
             meta.attributes.insert(name.to_owned(), value.to_string());
         };
         mark(&mut meta, "generated", get(row, 7)?);
-        mark(&mut meta, "deterministic", get(row, 8)?);
         mark(&mut meta, "identity", get(row, 10)?);
         let known = statistics.and_then(|s| s.get(column_name));
         meta.statistics = known.map_or_else(ColumnStatistics::new_unknown, |s| statistics::column(s, pg_type, rows));
@@ -147,10 +163,6 @@ fn table(
     table.row_count = rows;
     table.bytes = get::<Option<i64>>(row, 6)?.and_then(|n| u64::try_from(n).ok());
     table.comment = get(row, 7)?;
-    let pages = get::<Option<i64>>(row, 5)?.unwrap_or(0);
-    // A foreign child has no blocks of ours, so such a table is read as a whole.
-    let pages = if get::<bool>(row, 8)? { 0 } else { pages };
-    table.attributes = BTreeMap::from([("pages".to_owned(), pages.to_string())]);
     Ok(table)
 }
 

@@ -8,17 +8,24 @@ pub(crate) fn classify(source: &str, error: tokio_postgres::Error) -> Error {
     let origin = || Origin::Source(source.to_owned());
     if let Some(db) = error.as_db_error() {
         let code = db.code();
-        let message = format!("{} (SQLSTATE {})", db.message(), code.code());
+        let mut message = format!("{} (SQLSTATE {})", db.message(), code.code());
         let kind = match code.code() {
             "42501" | "28000" | "28P01" => ErrorKind::PermissionDenied,
             "57014" if db.message().contains("timeout") => ErrorKind::Timeout,
             "57014" => ErrorKind::Cancelled,
+            "55P03" | "25P03" => ErrorKind::Timeout,
             code if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") => ErrorKind::Unavailable,
             code if code.starts_with("22") || code.starts_with("23") => ErrorKind::InvalidInput,
             _ => ErrorKind::SourceFailed,
         };
+        if kind == ErrorKind::Timeout && code.code() == "57014" {
+            message.push_str("; the limit is set by option statement_timeout_ms or at the server");
+        }
         let retryable = kind == ErrorKind::Unavailable
-            || matches!(*code, SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED);
+            || matches!(
+                *code,
+                SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED | SqlState::LOCK_NOT_AVAILABLE
+            );
         return Error::new(kind, origin(), message).retryable(retryable);
     }
     let text = chain(&error);

@@ -10,21 +10,21 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use deadpool_postgres::Object;
 use futures::{Stream, StreamExt};
-use headwater_common::{Error, Result};
+use headwater_common::{Error, ErrorKind, Result};
 use headwater_source::{ErrorExt, OpenScan};
-use tokio_postgres::{CopyOutStream, Error as PgError};
+use tokio_postgres::{CopyOutStream, Error as PgError, SimpleQueryMessage};
 
 use crate::error::classify;
 use crate::snapshot::{Left, Readers};
-use crate::types::{CopyDecoder, PgKind, PgType};
+use crate::types::{CopyDecoder, PgType};
 
 /// One range, ready to be read.
 pub(crate) struct Reading {
     pub(crate) source: String,
     pub(crate) scan: OpenScan,
     pub(crate) readers: Arc<Readers>,
-    /// The query alone, whose result types are compared with what discovery found.
-    pub(crate) select: String,
+    /// Asks for the types of the columns, which are compared with what discovery found; `None` when there are none.
+    pub(crate) types: Option<String>,
     /// The query inside COPY.
     pub(crate) copy: String,
     /// Types of the output, in order.
@@ -86,22 +86,22 @@ impl Running {
     async fn begin(&mut self, reading: &Reading) -> Result<()> {
         let source = &reading.source;
         let object = self.object.as_ref().ok_or_else(|| Error::internal("a reader without its connection"))?;
-        // Preparing locks the table until the transaction ends, so what is checked now is what COPY sends.
-        let prepared = object.prepare(&reading.select).await.map_err(|e| {
-            let error = classify(source, e);
-            (reading.changed)();
-            error
-        })?;
-        let same = prepared.columns().len() == reading.columns.len()
-            && prepared
-                .columns()
-                .iter()
-                .zip(&reading.columns)
-                .all(|(is, (_, expected))| wire_oid(expected).is_none_or(|oid| oid == is.type_().oid()));
-        if !same {
-            (reading.changed)();
-            let message = format!("{} has changed since it was looked at; run the query again", reading.scan.command.table);
-            return Err(Error::source_failed(source, message).retryable(true));
+        if let Some(types) = &reading.types {
+            // Asking locks the table until the transaction ends, so what is checked now is what COPY sends.
+            let answer = object.simple_query(types).await.map_err(|e| {
+                let error = classify(source, e);
+                // Such as a column that is gone; a lock that was waited for too long says nothing about the table.
+                if error.kind() == ErrorKind::SourceFailed {
+                    (reading.changed)();
+                }
+                error
+            })?;
+            if !same_types(&answer, &reading.columns) {
+                (reading.changed)();
+                let table = &reading.scan.command.table;
+                let message = format!("{table} has changed since it was looked at; run the query again");
+                return Err(Error::source_failed(source, message).retryable(true));
+            }
         }
         let copy = object.copy_out(reading.copy.as_str()).await.map_err(|e| classify(source, e))?;
         self.copy = Some(Box::pin(copy));
@@ -160,34 +160,13 @@ impl Drop for Running {
     }
 }
 
-/// The type number the server announces for a column of this type, where it is fixed. For a domain that is its base type.
-fn wire_oid(pg_type: &PgType) -> Option<u32> {
-    use tokio_postgres::types::Type;
-    let fixed = match pg_type.kind() {
-        PgKind::Bool => Type::BOOL,
-        PgKind::Int2 => Type::INT2,
-        PgKind::Int4 => Type::INT4,
-        PgKind::Int8 => Type::INT8,
-        PgKind::Float4 => Type::FLOAT4,
-        PgKind::Float8 => Type::FLOAT8,
-        PgKind::Numeric(_) => Type::NUMERIC,
-        PgKind::Money => Type::MONEY,
-        PgKind::Text => Type::TEXT,
-        PgKind::Varchar => Type::VARCHAR,
-        PgKind::Bpchar => Type::BPCHAR,
-        PgKind::Name => Type::NAME,
-        PgKind::Bytea => Type::BYTEA,
-        PgKind::Date => Type::DATE,
-        PgKind::Time => Type::TIME,
-        PgKind::TimeTz => Type::TIMETZ,
-        PgKind::Timestamp => Type::TIMESTAMP,
-        PgKind::TimestampTz => Type::TIMESTAMPTZ,
-        PgKind::Interval => Type::INTERVAL,
-        PgKind::Uuid => Type::UUID,
-        PgKind::Json => Type::JSON,
-        PgKind::Jsonb => Type::JSONB,
-        PgKind::Other => Type::TEXT,
-        _ => return None,
-    };
-    Some(fixed.oid())
+/// Whether the server's numbers of the columns' types are those that discovery found.
+fn same_types(answer: &[SimpleQueryMessage], columns: &[(String, PgType)]) -> bool {
+    let row = answer.iter().find_map(|m| match m {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let number = |i: usize| row.and_then(|r| r.get(i)?.parse::<u32>().ok());
+    row.is_some_and(|r| r.len() == columns.len())
+        && columns.iter().enumerate().all(|(i, (_, pg_type))| number(i) == Some(pg_type.oid()))
 }

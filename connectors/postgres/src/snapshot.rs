@@ -18,7 +18,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{CopyOutStream, SimpleQueryMessage};
 
 use crate::catalog_queries as queries;
-use crate::connect::Connections;
+use crate::connect::{Connections, Lease, roll_back};
 use crate::error::classify;
 
 /// The connections of one query to one source.
@@ -26,6 +26,8 @@ pub(crate) struct Readers {
     source: String,
     connections: Connections,
     pooler: bool,
+    /// Sets the longest run time of a statement, where the connection itself has none.
+    statement_timeout: Option<String>,
     /// The exported snapshot, once there is one. Held while the first connection is made.
     snapshot: AsyncMutex<Option<String>>,
     held: Mutex<Held>,
@@ -39,11 +41,12 @@ struct Held {
 }
 
 impl Readers {
-    pub(crate) fn new(source: &str, connections: Connections, pooler: bool) -> Self {
+    pub(crate) fn new(source: &str, connections: Connections, pooler: bool, statement_timeout: Option<String>) -> Self {
         Self {
             source: source.to_owned(),
             connections,
             pooler,
+            statement_timeout,
             snapshot: AsyncMutex::new(None),
             held: Mutex::new(Held::default()),
             returned: Notify::new(),
@@ -60,14 +63,13 @@ impl Readers {
             let mut snapshot = self.snapshot.lock().await;
             match snapshot.as_deref() {
                 None => {
-                    let lease = Lease::new(self.connections.get().await?);
-                    *snapshot = Some(self.begin_first(lease.object()?).await?);
+                    let (lease, id) = self.begin_first().await?;
+                    *snapshot = Some(id);
                     return self.begun(lease);
                 }
                 Some(id) => {
-                    if let Some(object) = self.connections.try_get().await? {
-                        let lease = Lease::new(object);
-                        self.begin_on(lease.object()?, id).await?;
+                    if let Some((lease, _)) = self.connections.try_begin(queries::BEGIN_READ).await? {
+                        self.join(lease.object()?, id).await?;
                         return self.begun(lease);
                     }
                 }
@@ -81,8 +83,8 @@ impl Readers {
         }
     }
 
-    fn begun(&self, mut lease: Lease) -> Result<Object> {
-        let object = lease.0.take().ok_or_else(|| Error::internal("a lease without its connection"))?;
+    fn begun(&self, lease: Lease) -> Result<Object> {
+        let object = lease.into_object()?;
         self.held.lock().busy += 1;
         Ok(object)
     }
@@ -94,25 +96,22 @@ impl Readers {
         Some(object)
     }
 
-    async fn begin_first(&self, object: &Object) -> Result<String> {
-        let failed = |e| classify(&self.source, e);
-        if self.pooler {
-            object.batch_execute(queries::BEGIN_READ).await.map_err(failed)?;
-            object.batch_execute(queries::SAVEPOINT).await.map_err(failed)?;
-            return Ok(String::new());
-        }
-        let messages = object.simple_query(queries::BEGIN_AND_SHARE).await.map_err(failed)?;
+    async fn begin_first(&self) -> Result<(Lease, String)> {
+        let begin = if self.pooler { queries::BEGIN_READ } else { queries::BEGIN_AND_SHARE };
+        let (lease, messages) = self.connections.begin(begin).await?;
         let id = messages.iter().find_map(|m| match m {
             SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
             _ => None,
         });
-        object.batch_execute(queries::SAVEPOINT).await.map_err(failed)?;
-        id.ok_or_else(|| Error::source_failed(&self.source, "the server exported no snapshot"))
+        if id.is_none() && !self.pooler {
+            return Err(Error::source_failed(&self.source, "the server exported no snapshot"));
+        }
+        self.prepare(lease.object()?).await?;
+        Ok((lease, id.unwrap_or_default()))
     }
 
-    async fn begin_on(&self, object: &Object, id: &str) -> Result<()> {
-        let failed = |e| classify(&self.source, e);
-        object.batch_execute(queries::BEGIN_READ).await.map_err(failed)?;
+    /// Makes a transaction see the query's snapshot.
+    async fn join(&self, object: &Object, id: &str) -> Result<()> {
         if !id.is_empty() {
             let set = Writer::new(&Postgres, Mode::Inline).statement(&Statement::SetSnapshot(id.to_owned()))?.finish();
             object.batch_execute(&set.text).await.map_err(|e| {
@@ -121,6 +120,15 @@ impl Readers {
                 let message = format!("the connection that held the query's snapshot was lost ({})", error.message());
                 Error::unavailable(&self.source, message)
             })?;
+        }
+        self.prepare(object).await
+    }
+
+    /// Limits the transaction's statements in time and marks where a cancelled read goes back to.
+    async fn prepare(&self, object: &Object) -> Result<()> {
+        let failed = |e| classify(&self.source, e);
+        if let Some(limit) = &self.statement_timeout {
+            object.batch_execute(limit).await.map_err(failed)?;
         }
         object.batch_execute(queries::SAVEPOINT).await.map_err(failed)
     }
@@ -215,37 +223,4 @@ impl Drop for Readers {
     fn drop(&mut self) {
         std::mem::take(&mut self.held.get_mut().idle).into_iter().for_each(roll_back);
     }
-}
-
-/// A connection that may be in a transaction: it goes back to the pool only after its transaction ended, also when the future
-/// that held it was dropped halfway.
-struct Lease(Option<Object>);
-
-impl Lease {
-    fn new(object: Object) -> Self {
-        Self(Some(object))
-    }
-
-    fn object(&self) -> Result<&Object> {
-        self.0.as_ref().ok_or_else(|| Error::internal("a lease without its connection"))
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.0.take().into_iter().for_each(roll_back);
-    }
-}
-
-/// Ends a connection's transaction in the background and gives it back to the pool.
-fn roll_back(object: Object) {
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-        drop(Object::take(object));
-        return;
-    };
-    runtime.spawn(async move {
-        if object.batch_execute(queries::ROLLBACK).await.is_err() {
-            drop(Object::take(object));
-        }
-    });
 }

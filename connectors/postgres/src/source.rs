@@ -12,15 +12,16 @@ use headwater_common::config::{OptionSpec, Options};
 use headwater_common::{Error, Result};
 use headwater_source::{
     ConnectContext, Connector, Discovery, OpenScan, PartitionBounds, RemoteSource, RemoteTable, RemoteText, ScanCommand,
-    SortKey, Source, Support, TableKind, TableMeta, TableName,
+    SortKey, Source, Support, TableMeta, TableName,
 };
 use headwater_sqlgen as sql;
 use parking_lot::RwLock;
+use tokio_postgres::SimpleQueryMessage;
 
 use crate::catalog_queries as queries;
 use crate::config::{OPTIONS, PostgresConfig};
-use crate::connect::Connections;
-use crate::discover::{TableTypes, discover, fingerprint};
+use crate::connect::{Connections, Lease};
+use crate::discover::{KnownTable, discover};
 use crate::error::classify;
 use crate::pushdown::{Columns, translate};
 use crate::scan::{Reading, stream};
@@ -53,8 +54,7 @@ impl Connector for PostgresConnector {
             name: name.to_owned(),
             config,
             connections,
-            types: RwLock::default(),
-            blocks: RwLock::default(),
+            tables: RwLock::default(),
             server: RwLock::default(),
             stale: Arc::new(AtomicBool::new(false)),
         };
@@ -75,31 +75,25 @@ pub(crate) struct PostgresSource {
     pub(crate) name: String,
     pub(crate) config: PostgresConfig,
     pub(crate) connections: Connections,
-    types: RwLock<HashMap<TableName, TableTypes>>,
-    /// Blocks of each table that has its own.
-    blocks: RwLock<HashMap<TableName, u64>>,
+    tables: RwLock<HashMap<TableName, Arc<KnownTable>>>,
     server: RwLock<Server>,
     /// A reader found a table that is not what discovery found.
     stale: Arc<AtomicBool>,
 }
 
 impl PostgresSource {
-    /// Types of a table's columns.
-    pub(crate) fn types_of(&self, table: &TableName) -> Result<TableTypes> {
-        let found = self.types.read().get(table).map(Arc::clone);
+    /// What discovery found of a table.
+    pub(crate) fn known(&self, table: &TableName) -> Result<Arc<KnownTable>> {
+        let found = self.tables.read().get(table).map(Arc::clone);
         found.ok_or_else(|| Error::not_found(format!("source {} has no table {table}; run REFRESH SOURCE", self.name)))
     }
 
     /// Runs `use_columns` with what the push-down knows of a table.
-    pub(crate) fn with_columns<T>(&self, table: &TableMeta, use_columns: impl FnOnce(&Columns<'_>) -> T) -> Result<T> {
-        let types = self.types_of(&table.name)?;
-        let deterministic = |name: &str| {
-            let found = table.column(name).and_then(|c| c.attributes.get("deterministic"));
-            found.is_some_and(|v| v == "true")
-        };
+    pub(crate) fn with_columns<T>(&self, table: &TableName, use_columns: impl FnOnce(&Columns<'_>) -> T) -> Result<T> {
+        let known = self.known(table)?;
         let columns = Columns {
-            types: types.as_slice(),
-            deterministic: &deterministic,
+            types: known.types.as_slice(),
+            deterministic: &|name| !known.nondeterministic.contains(name),
             utf8: self.server.read().utf8,
             infinity: self.config.types.infinity,
         };
@@ -107,7 +101,7 @@ impl PostgresSource {
     }
 
     fn select(&self, command: &ScanCommand, bounds: &PartitionBounds) -> Result<(sql::Select, Vec<(String, PgType)>)> {
-        let types = self.types_of(&command.table)?;
+        let known = self.known(&command.table)?;
         let mut select = sql::Select::from_table(&command.table.schema, &command.table.table);
         let mut output = Vec::new();
         if command.count {
@@ -115,8 +109,8 @@ impl PostgresSource {
             output.push(("count".to_owned(), bigint()));
         }
         for name in &command.columns {
-            let pg_type = types.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone());
-            let pg_type = pg_type.ok_or_else(|| Error::not_found(format!("{} has no column {name}", command.table)))?;
+            let pg_type = known.types.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone());
+            let pg_type = pg_type.ok_or_else(|| self.changed(&command.table, &format!("it has no column {name}")))?;
             let column = sql::Expr::column(name);
             select.columns.push(match pg_type.wire().cast() {
                 Some(cast) => column.cast(cast),
@@ -124,43 +118,95 @@ impl PostgresSource {
             });
             output.push((name.clone(), pg_type));
         }
-        let table = TableMeta::new(command.table.clone(), TableKind::Table, Vec::new());
-        select.filters = self.filters(&command.filters, &table)?;
+        for filter in &command.filters {
+            // It was translated when it was accepted; if it no longer can be, the table has changed.
+            let translated = self.with_columns(&command.table, |c| translate(c, filter))?;
+            select.filters.push(translated.map_err(|reason| self.changed(&command.table, &reason))?.expr);
+        }
         match bounds {
             PartitionBounds::Whole => {}
             PartitionBounds::Blocks { from, to } => select.filters.push(sql::Expr::Blocks(*from, *to)),
             PartitionBounds::Key { .. } => return Err(Error::internal("Postgres tables are split by blocks")),
         }
         for key in &command.order {
-            let expr = self.with_columns(&table, |c| c.sort_key(&key.column))?.map_err(Error::unsupported)?;
+            let expr = self.with_columns(&command.table, |c| c.sort_key(&key.column))?;
+            let expr = expr.map_err(|reason| self.changed(&command.table, &reason))?;
             select.order.push(sql::Order { expr, descending: key.descending, nulls_first: key.nulls_first });
         }
         select.limit = command.fetch;
         Ok((select, output))
     }
 
-    /// Filters that were accepted before, as the server's; the collation was checked when they were accepted.
-    fn filters(&self, filters: &[Expr], table: &TableMeta) -> Result<Vec<sql::Expr>> {
-        let types = self.types_of(&table.name)?;
-        let columns = Columns {
-            types: types.as_slice(),
-            deterministic: &|_| true,
-            utf8: self.server.read().utf8,
-            infinity: self.config.types.infinity,
+    fn changed(&self, table: &TableName, reason: &str) -> Error {
+        let message = format!("{table} has changed since the query was planned; run it again ({reason})");
+        Error::source_failed(&self.name, message).retryable(true)
+    }
+
+    /// Whether the server reads all of `select` for no more than the first of several ranges of blocks would cost it, as with
+    /// an index that finds few rows. Its own planner says so; when no connection is free, nobody is asked.
+    async fn cheap_as_a_whole(&self, command: &ScanCommand, first: &PartitionBounds) -> Result<bool> {
+        let explain = |bounds| {
+            let (select, _) = self.select(command, bounds)?;
+            text(&sql::Statement::Explain(select))
         };
-        let translated = filters.iter().map(|f| translate(&columns, f).map(|t| t.expr).map_err(Error::unsupported));
-        translated.collect()
+        let both = format!("{}; {}", explain(&PartitionBounds::Whole)?, explain(first)?);
+        let Some((lease, messages)) = self.connections.try_begin(&both).await? else { return Ok(false) };
+        drop(lease.into_object()?);
+        let costs: Vec<f64> = messages.iter().filter_map(total_cost).collect();
+        Ok(matches!(costs.as_slice(), [whole, range] if whole <= range))
+    }
+
+    /// The text that limits a statement's time in a transaction, for connections that cannot have a setting of their own.
+    fn statement_timeout(&self) -> Result<Option<String>> {
+        let ms = self.config.statement_timeout_ms;
+        if ms == 0 || !self.config.pgbouncer {
+            return Ok(None);
+        }
+        text(&sql::Statement::SetLocal("statement_timeout", ms.to_string())).map(Some)
+    }
+
+    /// A connection in a transaction that changes rows.
+    pub(crate) async fn begin_change(&self) -> Result<Lease> {
+        let (lease, _) = self.connections.begin(queries::BEGIN).await?;
+        if let Some(limit) = self.statement_timeout()? {
+            lease.object()?.batch_execute(&limit).await.map_err(|e| classify(&self.name, e))?;
+        }
+        Ok(lease)
     }
 
     async fn learn_server(&self) -> Result<String> {
-        let client = self.connections.get().await?;
-        let row = client.query_one(queries::SERVER, &[]).await.map_err(|e| classify(&self.name, e))?;
-        let failed = |e| classify(&self.name, e);
-        let version: i32 = row.try_get(0).map_err(failed)?;
-        let encoding: String = row.try_get(1).map_err(failed)?;
+        let (lease, messages) = self.connections.begin(queries::SERVER).await?;
+        drop(lease.into_object()?);
+        let [version, encoding, product] = fields(&messages).ok_or_else(|| self.unreadable("its version"))?;
+        let version = version.parse().map_err(|_| self.unreadable("its version"))?;
         *self.server.write() = Server { version, utf8: encoding == "UTF8" };
-        row.try_get(2).map_err(failed)
+        Ok(product.to_owned())
     }
+
+    fn unreadable(&self, what: &str) -> Error {
+        Error::source_failed(&self.name, format!("the server does not say {what}"))
+    }
+}
+
+fn text(statement: &sql::Statement) -> Result<String> {
+    Ok(sql::Writer::new(&sql::Postgres, sql::Mode::Inline).statement(statement)?.finish().text)
+}
+
+/// The fields of the only row.
+fn fields<const N: usize>(messages: &[SimpleQueryMessage]) -> Option<[&str; N]> {
+    let row = messages.iter().find_map(|m| match m {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    })?;
+    let fields: Vec<&str> = (0..N).map(|i| row.get(i)).collect::<Option<_>>()?;
+    fields.try_into().ok()
+}
+
+/// The cost that an answer of EXPLAIN (FORMAT JSON) states for the whole plan.
+fn total_cost(message: &SimpleQueryMessage) -> Option<f64> {
+    let SimpleQueryMessage::Row(row) = message else { return None };
+    let plan: serde_json::Value = serde_json::from_str(row.get(0)?).ok()?;
+    plan.get(0)?.get("Plan")?.get("Total Cost")?.as_f64()
 }
 
 fn bigint() -> PgType {
@@ -196,12 +242,9 @@ impl Source for PostgresSource {
     async fn discover(&self) -> Result<Discovery> {
         self.learn_server().await?;
         self.stale.store(false, Ordering::Release);
-        let client = self.connections.get().await?;
-        let found = discover(&client, &self.name, &self.config).await?;
-        let tables = found.discovery.schemas.values().flat_map(|s| s.tables.values());
-        let blocks = tables.filter_map(|t| Some((t.name.clone(), t.attributes.get("pages")?.parse().ok()?)));
-        *self.blocks.write() = blocks.collect();
-        *self.types.write() = found.types;
+        let (lease, _) = self.connections.begin(queries::BEGIN_READ).await?;
+        let found = discover(lease.object()?, &self.name, &self.config).await?;
+        *self.tables.write() = found.tables;
         Ok(found.discovery)
     }
 
@@ -209,8 +252,10 @@ impl Source for PostgresSource {
         if self.is_stale() {
             return Ok(None);
         }
-        let client = self.connections.get().await?;
-        fingerprint(&client, &self.name).await.map(Some)
+        let (lease, messages) = self.connections.begin(queries::FINGERPRINT).await?;
+        drop(lease.into_object()?);
+        let [number] = fields(&messages).ok_or_else(|| self.unreadable("whether its tables have changed"))?;
+        Ok(number.parse().ok().map(i64::cast_unsigned))
     }
 
     fn is_stale(&self) -> bool {
@@ -233,7 +278,7 @@ impl Source for PostgresSource {
 #[async_trait]
 impl RemoteSource for PostgresSource {
     fn filter_support(&self, table: &TableMeta, filter: &Expr) -> Support {
-        match self.with_columns(table, |columns| translate(columns, filter)) {
+        match self.with_columns(&table.name, |columns| translate(columns, filter)) {
             Ok(Ok(translated)) if translated.exact => Support::Exact,
             Ok(Ok(_)) => Support::Superset,
             Ok(Err(reason)) => Support::No(reason),
@@ -242,8 +287,9 @@ impl RemoteSource for PostgresSource {
     }
 
     fn sort_support(&self, table: &TableMeta, keys: &[SortKey]) -> Support {
+        let name = &table.name;
         let sortable =
-            self.with_columns(table, |columns| keys.iter().try_for_each(|key| columns.sort_key(&key.column).map(drop)));
+            self.with_columns(name, |columns| keys.iter().try_for_each(|key| columns.sort_key(&key.column).map(drop)));
         match sortable {
             Ok(Ok(())) => Support::Exact,
             Ok(Err(reason)) => Support::No(reason),
@@ -257,10 +303,10 @@ impl RemoteSource for PostgresSource {
 
     async fn partitions(&self, command: &ScanCommand, target: usize) -> Result<Vec<PartitionBounds>> {
         let whole = vec![PartitionBounds::Whole];
-        let table = self.blocks.read().get(&command.table).copied();
-        let Some(blocks) = table.filter(|n| *n >= BLOCKS_MIN) else { return Ok(whole) };
+        let blocks = self.known(&command.table)?.blocks;
         let ranges = target.min(self.connections.size()) as u64;
-        if ranges < 2 || self.server.read().version < BLOCK_RANGES_VERSION || self.config.pgbouncer {
+        let splits = blocks >= BLOCKS_MIN && self.server.read().version >= BLOCK_RANGES_VERSION;
+        if !splits || ranges < 2 || self.config.pgbouncer {
             return Ok(whole);
         }
         let step = blocks.div_ceil(ranges);
@@ -269,6 +315,9 @@ impl RemoteSource for PostgresSource {
             // The last range is open: rows may have been added behind the blocks that discovery saw.
             to: (i + 1 < ranges).then_some((i + 1) * step),
         };
+        if !command.filters.is_empty() && self.cheap_as_a_whole(command, &range(0)).await? {
+            return Ok(whole);
+        }
         Ok((0..ranges).map(range).collect())
     }
 
@@ -280,15 +329,26 @@ impl RemoteSource for PostgresSource {
 
     fn open(self: Arc<Self>, scan: OpenScan) -> Result<SendableRecordBatchStream> {
         let (select, columns) = self.select(&scan.command, &scan.bounds)?;
-        let text = sql::Writer::new(&sql::Postgres, sql::Mode::Inline).select(&select)?.finish().text;
-        let copy = sql::Statement::CopyOut(select);
-        let copy = sql::Writer::new(&sql::Postgres, sql::Mode::Inline).statement(&copy)?.finish().text;
-        let connections = self.connections.clone();
-        let make = || Arc::new(Readers::new(&self.name, connections, self.config.pgbouncer));
+        let types = match scan.command.columns.is_empty() {
+            true => None,
+            false => {
+                let mut probe = sql::Select::from_table(&select.schema, &select.table);
+                probe.columns = scan.command.columns.iter().map(sql::Expr::column).collect();
+                probe.limit = Some(0);
+                Some(text(&sql::Statement::ColumnTypes(probe))?)
+            }
+        };
+        let copy = text(&sql::Statement::CopyOut(select))?;
+        let (connections, timeout) = (self.connections.clone(), self.statement_timeout()?);
+        let make = || Arc::new(Readers::new(&self.name, connections, self.config.pgbouncer, timeout));
         let readers = scan.query.state(&self.name, make);
         let stale = Arc::clone(&self.stale);
         let changed = Box::new(move || stale.store(true, Ordering::Release));
-        Ok(stream(Reading { source: self.name.clone(), scan, readers, select: text, copy, columns, changed }))
+        Ok(stream(Reading { source: self.name.clone(), scan, readers, types, copy, columns, changed }))
+    }
+
+    fn fills_omitted_columns(&self) -> bool {
+        true
     }
 
     async fn insert(&self, table: &TableMeta, rows: SendableRecordBatchStream) -> Result<u64> {

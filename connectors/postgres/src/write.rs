@@ -5,41 +5,54 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::Expr;
 use futures::{SinkExt, StreamExt};
-use headwater_common::{Error, Result};
+use headwater_common::{Error, ErrorKind, Result};
 use headwater_source::error::find;
 use headwater_source::{ColumnMeta, TableMeta};
 use headwater_sqlgen::{Mode, Postgres, Statement, Writer};
-use tokio_postgres::Transaction;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
 
+use crate::catalog_queries as queries;
+use crate::connect::Lease;
 use crate::error::classify;
 use crate::pushdown::{assignment, translate};
 use crate::source::PostgresSource;
 use crate::types::{CopyEncoder, CopyIn, PgType};
 
-/// Name of the temporary table for types that have no binary form.
+/// Name of the temporary table for types that have no binary form and for tables that COPY cannot write to.
 const STAGING: &str = "headwater_staging";
 
-/// Writes all rows; a failure leaves nothing.
+/// Writes all rows; a failure leaves nothing. Columns that the rows do not have get their defaults.
 pub(crate) async fn insert(source: &PostgresSource, table: &TableMeta, mut rows: SendableRecordBatchStream) -> Result<u64> {
-    let types = source.types_of(&table.name)?;
-    let mut client = source.connections.get().await?;
-    let transaction = client.transaction().await.map_err(|e| classify(&source.name, e))?;
+    let known = source.known(&table.name)?;
     let Some(first) = next(&mut rows).await? else { return Ok(0) };
-    let written = written_columns(table, &first);
-    let columns: Vec<(String, PgType)> = written.iter().filter_map(|i| types.get(*i).cloned()).collect();
-    let staged = columns.iter().any(|(_, t)| t.copy_in() != CopyIn::Binary);
+    let given = given_columns(table, &first)?;
+    let written: Vec<usize> = (0..given.len()).filter(|i| !is_generated(given[*i])).collect();
+    let pg_type = |column: &ColumnMeta| known.types.iter().find(|(name, _)| name == column.name()).cloned();
+    let columns: Vec<(String, PgType)> = written.iter().filter_map(|i| pg_type(given[*i])).collect();
+    if written.is_empty() {
+        return Err(Error::invalid(format!("INSERT into {} gives no column a value of its own", table.name)));
+    }
+    if columns.len() != written.len() {
+        let message = format!("{} has changed since the statement was planned; run it again", table.name);
+        return Err(Error::source_failed(&source.name, message).retryable(true));
+    }
+    let failed = |e| classify(&source.name, e);
+    let lease = source.begin_change().await?;
+    let client = lease.object()?;
+    let staged = known.insert_only || columns.iter().any(|(_, t)| t.copy_in() != CopyIn::Binary);
     let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
     if staged {
         let create = Statement::CreateStaging { table: STAGING.into(), columns: staging_columns(&columns) };
-        transaction.batch_execute(&text(&create)?).await.map_err(|e| classify(&source.name, e))?;
+        client.batch_execute(&text(&create)?).await.map_err(failed)?;
     }
     let (schema, target) = match staged {
         true => (None, STAGING.to_owned()),
         false => (Some(table.name.schema.clone()), table.name.table.clone()),
     };
     let copy = Statement::CopyIn { schema, table: target, columns: names };
-    let mut count = copy_rows(source, &transaction, &copy, &columns, &written, table, first, &mut rows).await?;
+    let rows = Rows { table, given: &given, written: &written, first, more: rows };
+    let mut count = copy_rows(source, client, &copy, columns.clone(), rows).await?;
     if staged {
         let pairs = columns.iter().map(|(name, t)| (name.clone(), t.name().to_owned()));
         let insert = Statement::InsertFromStaging {
@@ -48,10 +61,28 @@ pub(crate) async fn insert(source: &PostgresSource, table: &TableMeta, mut rows:
             columns: pairs.collect(),
             staging: STAGING.into(),
         };
-        count = transaction.execute(&text(&insert)?, &[]).await.map_err(|e| classify(&source.name, e))?;
+        count = client.execute_typed(&text(&insert)?, &[]).await.map_err(failed)?;
     }
-    transaction.commit().await.map_err(|e| classify(&source.name, e))?;
+    commit(source, lease).await?;
     Ok(count)
+}
+
+/// Commits. When the connection breaks meanwhile, nobody knows whether the change was made, so this is never tried again.
+async fn commit(source: &PostgresSource, lease: Lease) -> Result<()> {
+    let committed = lease.object()?.batch_execute(queries::COMMIT).await;
+    committed.map_err(|e| {
+        let error = classify(&source.name, e);
+        let lost = error.kind() == ErrorKind::Unavailable;
+        let message = match lost {
+            true => format!(
+                "the connection was lost while the change was made final, so look whether it was ({})",
+                error.message()
+            ),
+            false => error.message().to_owned(),
+        };
+        Error::new(error.kind(), error.origin().clone(), message).retryable(error.is_retryable() && !lost)
+    })?;
+    lease.into_object().map(drop)
 }
 
 async fn next(rows: &mut SendableRecordBatchStream) -> Result<Option<RecordBatch>> {
@@ -65,16 +96,27 @@ async fn next(rows: &mut SendableRecordBatchStream) -> Result<Option<RecordBatch
     }
 }
 
-/// The columns that are sent. A generated column never is; one with a default or an identity is left to the server when no row
-/// of the first batch has a value for it.
-fn written_columns(table: &TableMeta, first: &RecordBatch) -> Vec<usize> {
-    let has = |column: &ColumnMeta, name: &str| column.attributes.get(name).is_some_and(|v| v == "true");
-    let empty = |i: usize| first.columns().get(i).is_none_or(|c| c.null_count() == c.len());
-    let sent = |(i, column): &(usize, &ColumnMeta)| {
-        let defaulted = !column.field.is_nullable() && (column.default.is_some() || has(column, "identity"));
-        !(has(column, "generated") || defaulted && empty(*i))
+/// The table's columns that the rows have, in their order.
+fn given_columns<'a>(table: &'a TableMeta, rows: &RecordBatch) -> Result<Vec<&'a ColumnMeta>> {
+    let schema = rows.schema();
+    let column = |name: &String| {
+        table.column(name).ok_or_else(|| Error::internal(format!("rows for {} have a column {name}", table.name)))
     };
-    table.columns.iter().enumerate().filter(sent).map(|(i, _)| i).collect()
+    schema.fields().iter().map(|f| column(f.name())).collect()
+}
+
+/// Whether only the server makes values of a column.
+fn is_generated(column: &ColumnMeta) -> bool {
+    column.attributes.get("generated").is_some_and(|v| v == "true")
+}
+
+/// The rows to write.
+struct Rows<'a> {
+    table: &'a TableMeta,
+    given: &'a [&'a ColumnMeta],
+    written: &'a [usize],
+    first: RecordBatch,
+    more: SendableRecordBatchStream,
 }
 
 /// Each column with the type it has in the staging table.
@@ -86,39 +128,33 @@ fn staging_columns(columns: &[(String, PgType)]) -> Vec<(String, String)> {
     columns.iter().map(|(name, t)| (name.clone(), typed(t))).collect()
 }
 
-#[allow(clippy::too_many_arguments, reason = "one step of one function, split for reading")]
 async fn copy_rows(
     source: &PostgresSource,
-    transaction: &Transaction<'_>,
+    client: &Client,
     copy: &Statement,
-    columns: &[(String, PgType)],
-    written: &[usize],
-    table: &TableMeta,
-    first: RecordBatch,
-    rows: &mut SendableRecordBatchStream,
+    columns: Vec<(String, PgType)>,
+    mut rows: Rows<'_>,
 ) -> Result<u64> {
     let failed = |e| classify(&source.name, e);
-    let sink = transaction.copy_in(text(copy)?.as_str()).await.map_err(failed)?;
+    let sink = client.copy_in(text(copy)?.as_str()).await.map_err(failed)?;
     let mut sink = Box::pin(sink);
-    let mut encoder = CopyEncoder::new(columns.to_vec());
-    let mut batch = first;
+    let mut encoder = CopyEncoder::new(columns);
+    let mut batch = rows.first;
     loop {
         for (i, column) in batch.columns().iter().enumerate() {
-            let left_out = !written.contains(&i) && column.null_count() < column.len();
-            if left_out {
-                let name = table.columns.get(i).map(ColumnMeta::name).unwrap_or_default();
+            if !rows.written.contains(&i) && column.null_count() < column.len() {
+                let name = rows.given.get(i).map(|c| c.name()).unwrap_or_default();
                 return Err(Error::invalid(format!(
-                    "column \"{name}\" of {} takes its values from the server, at least for some rows of this statement; \
-                     give a value in every row or in none",
-                    table.name
+                    "column \"{name}\" of {} takes its values from the server; leave it out",
+                    rows.table.name
                 )));
             }
         }
-        let sent = batch.project(written).map_err(|e| Error::internal(e.to_string()))?;
+        let sent = batch.project(rows.written).map_err(|e| Error::internal(e.to_string()))?;
         for piece in encoder.encode(&sent)? {
             sink.send(piece).await.map_err(failed)?;
         }
-        match next(rows).await? {
+        match next(&mut rows.more).await? {
             Some(more) => batch = more,
             None => break,
         }
@@ -148,14 +184,14 @@ pub(crate) async fn update(
         if matches!(value, Expr::Column(c) if c.name == *column) {
             continue;
         }
-        let value = source.with_columns(table, |columns| assignment(columns, column, value))?;
+        let value = source.with_columns(&table.name, |columns| assignment(columns, column, value))?;
         let mut value = value.map_err(|reason| Error::unsupported(format!("UPDATE of {column}: {reason}")))?;
         // A text is read as the column's own type; every other value already has it.
         if let headwater_sqlgen::Expr::Value(scalar) = &value
             && let Some(Some(text)) = scalar.try_as_str()
         {
-            let types = source.types_of(&table.name)?;
-            let name = types.iter().find(|(n, _)| n == column).map(|(_, t)| t.name().to_owned());
+            let known = source.known(&table.name)?;
+            let name = known.types.iter().find(|(n, _)| n == column).map(|(_, t)| t.name().to_owned());
             value = headwater_sqlgen::Expr::Typed(text.to_owned(), name.unwrap_or_else(|| "text".into()).into());
         }
         changes.push((column.clone(), value));
@@ -169,7 +205,7 @@ pub(crate) async fn update(
 
 fn exact_filters(source: &PostgresSource, table: &TableMeta, filters: &[Expr]) -> Result<Vec<headwater_sqlgen::Expr>> {
     let translated = filters.iter().map(|filter| {
-        let translated = source.with_columns(table, |columns| translate(columns, filter))?;
+        let translated = source.with_columns(&table.name, |columns| translate(columns, filter))?;
         let translated = translated.map_err(|reason| Error::unsupported(format!("the filter {filter}: {reason}")))?;
         match translated.exact {
             true => Ok(translated.expr),
@@ -181,9 +217,13 @@ fn exact_filters(source: &PostgresSource, table: &TableMeta, filters: &[Expr]) -
 
 async fn change(source: &PostgresSource, statement: &Statement) -> Result<u64> {
     let sql = Writer::new(&Postgres, Mode::Bind).statement(statement)?.finish();
-    let parameters: Vec<&(dyn ToSql + Sync)> = sql.parameters.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
-    let client = source.connections.get().await?;
-    client.execute(sql.text.as_str(), &parameters).await.map_err(|e| classify(&source.name, e))
+    let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
+        sql.parameters.iter().map(|p| (p as &(dyn ToSql + Sync), Type::TEXT)).collect();
+    let lease = source.begin_change().await?;
+    let changed = lease.object()?.execute_typed(sql.text.as_str(), &parameters).await;
+    let changed = changed.map_err(|e| classify(&source.name, e))?;
+    commit(source, lease).await?;
+    Ok(changed)
 }
 
 fn text(statement: &Statement) -> Result<String> {

@@ -20,7 +20,7 @@ use crate::error::ErrorExt;
 use crate::metadata::{TableKind, TableMeta};
 use crate::scan::{PartitionBounds, RemoteScanExec, ScanCommand};
 use crate::source::RemoteSource;
-use crate::write::{RemoteChange, RemoteChangeExec, RemoteSink};
+use crate::write::{OmittedColumns, RemoteChange, RemoteChangeExec, RemoteSink};
 
 /// Fewer rows than this are read over one connection.
 const ROWS_PER_PARTITION_MIN: u64 = 50_000;
@@ -227,7 +227,7 @@ impl TableProvider for RemoteTable {
 
     async fn insert_into(
         &self,
-        _state: &dyn Session,
+        state: &dyn Session,
         input: Arc<dyn ExecutionPlan>,
         insert_op: InsertOp,
     ) -> Result<Arc<dyn ExecutionPlan>> {
@@ -236,7 +236,9 @@ impl TableProvider for RemoteTable {
                 format!("INSERT OVERWRITE and REPLACE INTO are not supported for {}; use INSERT INTO", self.table.name);
             return Err(Error::unsupported(message).into_datafusion());
         }
-        let sink = RemoteSink::new(self.source.name().to_owned(), Arc::clone(&self.table));
+        let omitted = state.config().get_extension::<OmittedColumns>().filter(|_| self.source.fills_omitted_columns());
+        let omitted = omitted.unwrap_or_default();
+        let sink = RemoteSink::new(self.source.name().to_owned(), Arc::clone(&self.table), &omitted);
         Ok(Arc::new(DataSinkExec::new(input, Arc::new(sink), None)))
     }
 

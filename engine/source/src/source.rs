@@ -79,8 +79,14 @@ pub trait RemoteSource: Source {
     /// breaks off.
     fn open(self: Arc<Self>, scan: OpenScan) -> Result<SendableRecordBatchStream>;
 
+    /// Whether the source gives columns that an INSERT leaves out their defaults. If so, the rows of [`Self::insert`] do not
+    /// have these columns; otherwise they have them with nulls.
+    fn fills_omitted_columns(&self) -> bool {
+        false
+    }
+
     /// Writes all rows in one transaction and returns their number; a failure leaves nothing. The rows have the table's
-    /// schema.
+    /// schema, where every column may be null; see [`Self::fills_omitted_columns`].
     async fn insert(&self, table: &TableMeta, _rows: SendableRecordBatchStream) -> Result<u64> {
         Err(Error::unsupported(format!("INSERT into {} is not supported by {} sources", table.name, self.kind())))
     }

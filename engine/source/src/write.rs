@@ -4,17 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::sink::DataSink;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{DmlStatement, LogicalPlan, WriteOp};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use datafusion::prelude::Expr;
+use futures::StreamExt;
 use headwater_common::Error;
 
 use crate::error::ErrorExt;
@@ -28,6 +30,32 @@ fn remote(context: &TaskContext, name: &str) -> Result<Arc<dyn RemoteSource>> {
     sources.remote(name).map_err(ErrorExt::into_datafusion)
 }
 
+/// The columns that an INSERT leaves out, by position; an extension of the configuration it is planned with.
+///
+/// DataFusion fills them with nulls, so that a plan does not tell a column that was left out from one that was given nulls.
+#[derive(Debug, Clone, Default)]
+pub struct OmittedColumns(pub Vec<usize>);
+
+impl OmittedColumns {
+    /// Those of a plan as it was bound, before any rule has changed it; none when it is no INSERT.
+    pub fn of(plan: &LogicalPlan) -> Self {
+        let LogicalPlan::Dml(DmlStatement { op: WriteOp::Insert(_), input, .. }) = plan else { return Self::default() };
+        let LogicalPlan::Projection(projection) = input.as_ref() else { return Self::default() };
+        let omitted = |(_, expr): &(usize, &Expr)| is_filler(expr);
+        Self(projection.expr.iter().enumerate().filter(omitted).map(|(i, _)| i).collect())
+    }
+}
+
+/// A null that stands for a column that was left out; a value that was given is always a column of the rows.
+fn is_filler(expr: &Expr) -> bool {
+    match expr {
+        Expr::Alias(alias) => is_filler(&alias.expr),
+        Expr::Cast(cast) => is_filler(&cast.expr),
+        Expr::Literal(value, _) => value.is_null(),
+        _ => false,
+    }
+}
+
 /// Where the rows of an INSERT go.
 #[derive(Debug)]
 pub struct RemoteSink {
@@ -36,14 +64,17 @@ pub struct RemoteSink {
     /// The table's schema with every field nullable: a NOT NULL column that was left out gets its default at the source, and
     /// the source itself refuses nulls.
     schema: SchemaRef,
+    /// Positions of the columns that the source receives.
+    given: Vec<usize>,
 }
 
 impl RemoteSink {
-    /// A sink for a table of a source.
-    pub fn new(source: String, table: Arc<TableMeta>) -> Self {
+    /// A sink for a table of a source, without the columns that the source fills itself.
+    pub fn new(source: String, table: Arc<TableMeta>, omitted: &OmittedColumns) -> Self {
+        let given = (0..table.columns.len()).filter(|i| !omitted.0.contains(i)).collect();
         let fields = table.schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Self { source, table, schema }
+        Self { source, table, schema, given }
     }
 }
 
@@ -61,7 +92,16 @@ impl DataSink for RemoteSink {
 
     async fn write_all(&self, data: SendableRecordBatchStream, context: &Arc<TaskContext>) -> Result<u64> {
         let source = remote(context, &self.source)?;
-        source.insert(&self.table, data).await.map_err(ErrorExt::into_datafusion)
+        let schema = Arc::new(self.schema.project(&self.given)?);
+        let (target, given) = (Arc::clone(&schema), self.given.clone());
+        let rows = data.map(move |batch| {
+            let columns = batch?.project(&given)?;
+            // The input's fields may be named otherwise.
+            let options = RecordBatchOptions::new().with_row_count(Some(columns.num_rows()));
+            Ok(RecordBatch::try_new_with_options(Arc::clone(&target), columns.columns().to_vec(), &options)?)
+        });
+        let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
+        source.insert(&self.table, rows).await.map_err(ErrorExt::into_datafusion)
     }
 }
 

@@ -57,6 +57,11 @@ pub enum Statement {
         /// Filters, combined with AND.
         filters: Vec<Expr>,
     },
+    /// One row with the number of each output column's type, computed without reading the table; it locks the table as a read
+    /// does. All output columns must be plain columns.
+    ColumnTypes(Select),
+    /// `EXPLAIN (FORMAT JSON) select`.
+    Explain(Select),
     /// `SET TRANSACTION SNAPSHOT 'id'`.
     SetSnapshot(String),
     /// `SET LOCAL name = 'value'` for a name that is a constant of the connector.

@@ -104,6 +104,11 @@ impl<'a> Writer<'a> {
                 })?;
                 self.filters(filters)?;
             }
+            Statement::ColumnTypes(select) => self.column_types(select)?,
+            Statement::Explain(select) => {
+                self.push("EXPLAIN (FORMAT JSON) ");
+                self.write_select(select)?;
+            }
             Statement::SetSnapshot(id) => {
                 self.push("SET TRANSACTION SNAPSHOT ");
                 self.dialect.text(id, &mut self.out)?;
@@ -155,6 +160,24 @@ impl<'a> Writer<'a> {
         })?;
         self.push(" FROM ");
         self.dialect.identifier(staging, &mut self.out)
+    }
+
+    /// The left side has one row, so there is one for the empty right side too, with nulls of its types.
+    fn column_types(&mut self, select: &Select) -> Result<()> {
+        self.push("SELECT ");
+        self.comma_separated(&select.columns, |w, column| match column {
+            Expr::Column(name) => {
+                w.push("pg_catalog.pg_typeof(p.");
+                w.dialect.identifier(name, &mut w.out)?;
+                w.push(")::pg_catalog.oid");
+                Ok(())
+            }
+            _ => Err(Error::internal("only plain columns have a type to ask for")),
+        })?;
+        self.push(" FROM (SELECT) o LEFT JOIN (");
+        self.write_select(select)?;
+        self.push(") p ON TRUE");
+        Ok(())
     }
 
     fn push(&mut self, text: &str) {

@@ -70,3 +70,20 @@ fn what_the_server_would_refuse_is_refused_here() {
     let many = Expr::Any((0..70_000).map(id_is).collect());
     assert!(written(&many, Mode::Bind).is_err());
 }
+
+#[test]
+fn the_types_of_columns_are_asked_for_without_a_read() {
+    let mut select = Select::from_table("s", "t");
+    select.columns = vec![Expr::column("a"), Expr::column("b\"c")];
+    select.limit = Some(0);
+    let text = |s: &Statement| Writer::new(&Postgres, Mode::Inline).statement(s).map(|w| w.finish().text);
+    let want = "SELECT pg_catalog.pg_typeof(p.\"a\")::pg_catalog.oid, pg_catalog.pg_typeof(p.\"b\"\"c\")::pg_catalog.oid \
+                FROM (SELECT) o LEFT JOIN (SELECT \"a\", \"b\"\"c\" FROM \"s\".\"t\" LIMIT 0) p ON TRUE";
+    assert_eq!(text(&Statement::ColumnTypes(select.clone())).unwrap(), want);
+    select.columns = vec![Expr::CountRows];
+    assert!(text(&Statement::ColumnTypes(select.clone())).is_err());
+    assert_eq!(
+        text(&Statement::Explain(select)).unwrap(),
+        "EXPLAIN (FORMAT JSON) SELECT count(*) FROM \"s\".\"t\" LIMIT 0"
+    );
+}
