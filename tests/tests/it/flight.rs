@@ -135,7 +135,7 @@ async fn uploaded_columns_go_by_name_and_lose_nothing() {
     assert!(error.contains("would lose"), "{error}");
     let error =
         refused(vec![("id", Arc::new(Int64Array::from(vec![1 << 40])) as _), ("made", text("2024-01-01T00:00:00Z"))]).await;
-    assert!(!error.contains("1099511627776"), "{error}");
+    assert!(error.contains("Int32"), "{error}");
     let error = refused(vec![("id", ids()), ("made", text("2024-01-01T00:00:00Z")), ("notes", text("x"))]).await;
     assert!(error.contains("did you mean") && error.contains("notes"), "{error}");
     let batch = RecordBatch::try_from_iter([("made", text("2024-01-01T00:00:00Z")), ("id", ids())]).unwrap();
