@@ -162,11 +162,11 @@ impl ClickHouseConfig {
         format!("{}://{}:{}", if self.tls { "https" } else { "http" }, self.host, self.port)
     }
 
-    /// Whether a table is read with FINAL.
-    pub(crate) fn is_final(&self, schema: &str, table: &str) -> bool {
+    /// Whether a table is read with FINAL; `merges` says whether its engine changes rows when it merges them.
+    pub(crate) fn is_final(&self, schema: &str, table: &str, merges: bool) -> bool {
         match &self.final_tables {
             Final::Never => false,
-            Final::Always => true,
+            Final::Always => merges,
             Final::Tables(names) => names.iter().any(|n| *n == format!("{schema}.{table}")),
         }
     }
@@ -256,7 +256,7 @@ mod tests {
         let config = ClickHouseConfig::read(&options).unwrap();
         assert_eq!((config.host.as_str(), config.port, config.database.as_deref()), ("db", 8444, Some("crm")));
         assert_eq!(config.password.as_ref().map(Secret::expose), Some("p@ss"));
-        assert!(config.tls && config.is_final("c", "d") && !config.is_final("c", "b"));
+        assert!(config.tls && config.is_final("c", "d", false) && !config.is_final("c", "b", true));
         assert_eq!(config.location(), "https://db:8444");
         assert!(!format!("{config:?}").contains("p@ss"));
     }

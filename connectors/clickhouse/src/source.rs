@@ -66,6 +66,8 @@ struct Table {
     types: TableTypes,
     /// The column whose ranges are read in parallel.
     split_key: Option<String>,
+    /// Whether its engine changes rows when it merges them, as `ReplacingMergeTree` does.
+    merges: bool,
 }
 
 /// One ClickHouse server.
@@ -91,6 +93,12 @@ impl ClickHouseSource {
         Ok(self.table(table)?.types)
     }
 
+    /// Whether a table is read with FINAL.
+    pub(crate) fn is_final(&self, table: &TableName) -> Result<bool> {
+        let merges = self.table(table)?.merges;
+        Ok(self.config.is_final(&table.schema, &table.table, merges))
+    }
+
     /// Runs `use_columns` with what the push-down knows of a table.
     pub(crate) fn with_columns<T>(&self, table: &TableName, use_columns: impl FnOnce(&Columns<'_>) -> T) -> Result<T> {
         let types = self.types_of(table)?;
@@ -110,7 +118,7 @@ impl ClickHouseSource {
     fn select(&self, command: &ScanCommand, bounds: &PartitionBounds) -> Result<(sql::Select, Vec<(String, ChType)>)> {
         let types = self.types_of(&command.table)?;
         let mut select = sql::Select::from_table(&command.table.schema, &command.table.table);
-        select.merged = self.config.is_final(&command.table.schema, &command.table.table);
+        select.merged = self.is_final(&command.table)?;
         let mut output = Vec::new();
         if command.count {
             select.columns.push(sql::Expr::CountRows);
@@ -229,7 +237,9 @@ impl Source for ClickHouseSource {
             let splits = engine.ends_with("MergeTree")
                 && (self.config.parallel_replicated || !(engine.starts_with("Replicated") || engine.starts_with("Shared")));
             let split_key = Some(attribute("split_key").to_owned()).filter(|k| splits && !k.is_empty());
-            tables.insert(table.name.clone(), Table { types, split_key });
+            let merges =
+                engine.ends_with("MergeTree") && !matches!(engine, "MergeTree" | "ReplicatedMergeTree" | "SharedMergeTree");
+            tables.insert(table.name.clone(), Table { types, split_key, merges });
         }
         *self.tables.write() = tables;
         Ok(found.discovery)

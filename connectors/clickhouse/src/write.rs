@@ -233,7 +233,7 @@ async fn next(rows: &mut SendableRecordBatchStream) -> Result<Option<RecordBatch
 pub(crate) async fn delete(source: &ClickHouseSource, table: &TableMeta, filters: &[Expr]) -> Result<u64> {
     writable(source)?;
     let engine = table.attributes.get("engine").map_or("", String::as_str);
-    if !engine.ends_with("MergeTree") || source.config.is_final(&table.name.schema, &table.name.table) {
+    if !engine.ends_with("MergeTree") || source.is_final(&table.name)? {
         let message = format!("DELETE from {}: only tables of a MergeTree engine without FINAL", table.name);
         return Err(Error::unsupported(message));
     }
