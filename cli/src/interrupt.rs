@@ -4,24 +4,34 @@ use futures::FutureExt;
 use headwater_common::{Error, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Ctrl-C as something to wait for. While one exists, Ctrl-C no longer ends the process.
-#[derive(Debug)]
-pub(crate) struct Interrupts(Signal);
+/// Ctrl-C as something to wait for; from the first wait on it no longer ends the process.
+///
+/// The line editor sets a handler of its own when it is made. The one that counts is the one that is set last, and it calls the
+/// one before, so listening begins only when it is first asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Interrupts(Option<Signal>);
 
 impl Interrupts {
-    /// Starts listening.
-    pub(crate) fn listen() -> Result<Self> {
-        signal(SignalKind::interrupt()).map(Self).map_err(|e| signal_error(&e))
+    fn signal(&mut self) -> Option<&mut Signal> {
+        if self.0.is_none() {
+            self.0 = signal(SignalKind::interrupt()).ok();
+        }
+        self.0.as_mut()
     }
 
     /// Waits for the next one.
     pub(crate) async fn next(&mut self) {
-        self.0.recv().await;
+        match self.signal() {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
     }
 
     /// Forgets the ones that came while nothing was running.
     pub(crate) fn forget(&mut self) {
-        while self.0.recv().now_or_never().is_some() {}
+        if let Some(signal) = self.signal() {
+            while signal.recv().now_or_never().is_some() {}
+        }
     }
 }
 

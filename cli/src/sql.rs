@@ -21,11 +21,10 @@ const EXIT_INTERRUPTED: u8 = 130;
 pub(crate) async fn main(args: &SqlArgs) -> Result<ExitCode> {
     let texts = texts(args)?;
     let connection = Connection::open(args).await?;
-    let interrupts = Interrupts::listen()?;
     let output = args.output.as_deref().map_or(Ok(Output::Standard), Output::replacing)?;
     let style = Style { format: args.format, null: args.null.clone(), max_rows: args.max_rows, width: None };
     let display = Display { style, timing: args.timing };
-    let mut shell = Shell::new(connection, display, output, interrupts, args.keep_going);
+    let mut shell = Shell::new(connection, display, output, Interrupts::default(), args.keep_going);
     let ended = match &texts {
         Some(texts) => scripts(&mut shell, texts).await?,
         None => {

@@ -16,7 +16,9 @@ use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
 use headwater_common::config::Config;
 use headwater_common::{Error, Result};
-use headwater_optimizer::{GuardedCrossJoin, NullAwareInSubquery, PushDownCount, PushDownTopN};
+use headwater_optimizer::{
+    GuardedCrossJoin, MergeEqualProjections, NullAwareInSubquery, PushDownCount, PushDownTopN, YieldInJoins,
+};
 use headwater_source::{ConnectContext, Connector, SourceRegistry};
 use parking_lot::RwLock;
 use tokio::sync::Semaphore;
@@ -175,7 +177,8 @@ fn state(config: &Config, sources: &Arc<Sources>, runtime: &Arc<RuntimeEnv>, wit
     if on("push_down_top_n") {
         builder = builder.with_physical_optimizer_rule(Arc::new(PushDownTopN::new(Arc::clone(&sources.registry))));
     }
-    builder.build()
+    // Last: the rules before look for joins.
+    builder.with_physical_optimizer_rule(Arc::new(YieldInJoins)).build()
 }
 
 /// DataFusion's rules, with those replaced that may give wrong rows.
@@ -185,5 +188,7 @@ fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     if let Some(rule) = rules.iter_mut().find(|r| r.name() == guarded.name()) {
         *rule = Arc::new(guarded);
     }
+    let place = rules.iter().position(|r| r.name() == "optimize_projections").unwrap_or(rules.len());
+    rules.insert(place, Arc::new(MergeEqualProjections));
     rules
 }

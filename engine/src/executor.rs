@@ -5,6 +5,7 @@
 //! threads only receive batches, and stay free while a query computes. There is one set of threads in a process.
 
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
@@ -27,7 +28,10 @@ const STACK_BYTES: usize = 64 << 20;
 const BLOCKING_THREADS_MAX: usize = 128;
 
 static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     tokio::runtime::Builder::new_multi_thread()
+        // More than processors: a function that computes for long in one call must not keep all others waiting.
+        .worker_threads(processors.max(2) * 2)
         .enable_all()
         .thread_name("query")
         .thread_stack_size(STACK_BYTES)

@@ -3,6 +3,7 @@
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::common::ScalarValue;
+use futures::StreamExt;
 use headwater_common::config::Config;
 use headwater_common::{ErrorKind, Limits};
 use headwater_engine::{Engine, Session};
@@ -148,4 +149,45 @@ async fn joins_that_equate_nulls_do_not_change_the_others() {
     assert_eq!(column(&session, sql).await, ["1"]);
     let sql = "WITH t(a) AS (VALUES (1), (NULL)) SELECT x.a FROM t x JOIN t y ON x.a IS NOT DISTINCT FROM y.a";
     assert_eq!(column(&session, sql).await, ["1", "NULL"]);
+}
+
+#[tokio::test]
+async fn a_projection_of_an_equal_one_is_computed_again() {
+    let session = session().await;
+    for (sql, expected) in [
+        ("SELECT x + x AS x FROM (SELECT x + x AS x FROM (SELECT 3 AS x))", "12"),
+        ("SELECT x + x AS x FROM (SELECT x + x AS x FROM (SELECT x + x AS x FROM (SELECT 3 AS x)))", "24"),
+        ("SELECT x || x AS x FROM (SELECT x || x AS x FROM (SELECT 'ab' AS x))", "abababab"),
+        ("SELECT x + x AS x FROM (SELECT x + x AS x, y FROM (SELECT 3 AS x, 4 AS y))", "12"),
+        ("SELECT x + x AS x FROM (SELECT x FROM (SELECT x + x AS x FROM (SELECT 3 AS x)))", "12"),
+        ("SELECT x + x AS x FROM (SELECT x, y FROM (SELECT x + x AS x, y FROM (SELECT 3 AS x, 4 AS y)) LIMIT 5)", "12"),
+        ("SELECT x + y AS x FROM (SELECT x + y AS x, y FROM (SELECT 1 AS x, 10 AS y))", "21"),
+        ("SELECT -x AS x FROM (SELECT -x AS x FROM (SELECT -x AS x FROM (VALUES (1)) t(x)))", "-1"),
+        ("SELECT x * 2 AS x FROM (SELECT x * 2 AS x FROM (SELECT column1 AS x FROM (VALUES (1)))) WHERE x > 0", "4"),
+    ] {
+        assert_eq!(column(&session, sql).await, [expected], "{sql}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn dropped_queries_stop_and_leave_their_threads_to_others() {
+    let session = session_with(Limits { concurrent_queries: 40, ..Limits::default() }).await;
+    let cross = "generate_series(1, 100000) a CROSS JOIN generate_series(1, 1000000) b";
+    let same = "(SELECT value, value % 2 k FROM generate_series(1, 100000)) a JOIN (SELECT value, value % 2 k FROM \
+        generate_series(1, 1000000)) b ON a.k = b.k";
+    for sql in [
+        format!("SELECT sum(a.value % 7 + b.value) FROM {cross}"),
+        format!("SELECT count(*) FROM {cross} WHERE a.value * b.value % 1000003 = -1"),
+        format!("SELECT sum(a.value) FROM {same}"),
+        "SELECT max(v) FROM (SELECT unnest(range(1000000)) v FROM generate_series(1, 100000))".to_owned(),
+    ] {
+        for _ in 0..8 {
+            let mut stream = session.query(&sql).await.unwrap().into_stream();
+            let waited = tokio::time::timeout(std::time::Duration::from_millis(50), stream.next()).await;
+            assert!(waited.is_err(), "{sql} is too quick to be a test");
+        }
+        // As many as there are places have been dropped, so this one waits for their end.
+        let count = tokio::time::timeout(std::time::Duration::from_secs(120), column(&session, "SELECT 42")).await;
+        assert_eq!(count.expect("dropped queries run on"), ["42"], "{sql}");
+    }
 }

@@ -119,7 +119,8 @@ impl Frames {
             at += status.bytes_read;
             out.extend_from_slice(&self.out[..status.bytes_written]);
             self.open = status.remaining != 0;
-            if at >= piece.len() && status.bytes_written < self.out.len() {
+            // After a whole frame nothing is left to write, also when the buffer is full: asking again would begin another one.
+            if at >= piece.len() && (status.bytes_written < self.out.len() || !self.open) {
                 return Ok(());
             }
         }
