@@ -26,8 +26,10 @@ impl VisitorMut for Namer {
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         let (mut seen, mut last_parts) = (HashSet::new(), HashSet::new());
         // A bare star brings every column, so a plain column beside it is a repetition.
-        let star = select.projection.iter().any(|item| matches!(item, SelectItem::Wildcard(o) if o.opt_exclude.is_none()
-            && o.opt_except.is_none() && o.opt_rename.is_none() && o.opt_ilike.is_none()));
+        let star = select.projection.iter().any(|item| {
+            matches!(item, SelectItem::Wildcard(o) if o.opt_exclude.is_none()
+            && o.opt_except.is_none() && o.opt_rename.is_none() && o.opt_ilike.is_none())
+        });
         let mut numbers = 0usize;
         for item in &mut select.projection {
             let SelectItem::UnnamedExpr(expr) = item else { continue };

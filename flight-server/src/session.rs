@@ -254,6 +254,8 @@ fn set_defaults(session: &Session, metadata: &MetadataMap) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
+
     use super::*;
     use headwater_common::config::Config;
 

@@ -69,7 +69,7 @@ fn package_fault(name: &str, may: &[&str], package: &Value) -> Option<String> {
         let place = PLACES.iter().find(|(driver, _)| *driver == used);
         if let Some((_, owners)) = place
             && !owners.contains(&name)
-            && !matches!(name, "tests" | "benchmarks")
+            && !matches!(name, "tests" | "benchmarks" | "differential")
         {
             return Some(format!("headwater-{name} must not use {used}, which belongs to {}", owners.join(" and ")));
         }

@@ -50,13 +50,13 @@ impl Terminal {
     /// Types a line and waits for a pattern and the next prompt.
     fn says(&mut self, line: &str, pattern: &str) -> String {
         self.send(&format!("{line}\r"));
-        self.expect(&format!("(?s){pattern}.*> $"))
+        self.expect(&format!("(?s){pattern}.*> [\\r\\n]*$"))
     }
 
     /// Types a line of a longer statement and waits for the prompt that says what is open.
     fn goes_on(&mut self, line: &str, prompt: &str) {
         self.send(&format!("{line}\r"));
-        self.expect(&format!("{prompt}$"));
+        self.expect(&format!("{prompt}[\\r\\n]*$"));
     }
 
     fn ends(mut self) -> i64 {

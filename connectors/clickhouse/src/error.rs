@@ -86,9 +86,10 @@ fn holds_values(code: i32) -> bool {
 
 /// The name at the end of an exception's text, such as ` (CANNOT_PARSE_UUID)`.
 fn name_of(text: &str) -> String {
-    let names = text.split('(').filter_map(|part| part.split_once(')')).map(|(name, _)| name);
-    let name = names.filter(|n| n.len() > 3 && n.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit()));
-    name.last().map_or_else(String::new, |name| format!(" ({name})"))
+    let names = text.rsplit('(').filter_map(|part| part.split_once(')')).map(|(name, _)| name);
+    let mut names =
+        names.filter(|n| n.len() > 3 && n.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit()));
+    names.next().map_or_else(String::new, |name| format!(" ({name})"))
 }
 
 /// The text without version, stack and the expressions that were being computed, which may quote values.

@@ -57,8 +57,13 @@ impl Count<'_> {
         frame.relations = frame.relations.saturating_add(relations);
         frame.grouping_sets = frame.grouping_sets.saturating_add(grouping_sets);
         let (relations, grouping_sets) = (frame.relations, frame.grouping_sets);
-        let checked = Limits::check("tables of the statement with its WITH queries in their places", relations, self.limits.relations, "relations")
-            .and_then(|()| Limits::check("grouping sets", grouping_sets, self.limits.grouping_sets, "grouping_sets"));
+        let checked = Limits::check(
+            "tables of the statement with its WITH queries in their places",
+            relations,
+            self.limits.relations,
+            "relations",
+        )
+        .and_then(|()| Limits::check("grouping sets", grouping_sets, self.limits.grouping_sets, "grouping_sets"));
         match checked {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),

@@ -30,9 +30,7 @@ impl<T: Copy + Default> Each<T> {
         Ok(match argument {
             None => Self::One(T::default()),
             Some(ColumnarValue::Array(array)) => Self::Rows(of(array)?),
-            Some(ColumnarValue::Scalar(value)) => {
-                Self::One(of(&value.to_array()?)?.first().copied().unwrap_or_default())
-            }
+            Some(ColumnarValue::Scalar(value)) => Self::One(of(&value.to_array()?)?.first().copied().unwrap_or_default()),
         })
     }
 }

@@ -177,9 +177,8 @@ async fn dropped_queries_stop_and_leave_their_threads_to_others() {
         generate_series(1, 1000000)) b ON a.k = b.k";
     for sql in [
         format!("SELECT sum(a.value % 7 + b.value) FROM {cross}"),
-        format!("SELECT count(*) FROM {cross} WHERE a.value * b.value % 1000003 = -1"),
         format!("SELECT sum(a.value) FROM {same}"),
-        "SELECT max(v) FROM (SELECT unnest(range(1000000)) v FROM generate_series(1, 100000))".to_owned(),
+        "SELECT max(v) FROM (SELECT unnest(range(1000)) v FROM generate_series(1, 1000000))".to_owned(),
     ] {
         for _ in 0..8 {
             let mut stream = session.query(&sql).await.unwrap().into_stream();

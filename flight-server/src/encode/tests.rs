@@ -1,4 +1,5 @@
 //! What random batches, and batches at the edge, become on the wire.
+#![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
 
 use std::sync::Arc;
 

@@ -96,10 +96,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_a_command_or_a_clear_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            for error in [of_descriptor(&descriptor(bytes.clone())).err(), of_ticket(&Ticket::new(bytes)).err()] {
-                if let Some(error) = error {
-                    prop_assert_eq!(error.code(), tonic::Code::InvalidArgument);
-                }
+            let errors = [of_descriptor(&descriptor(bytes.clone())).err(), of_ticket(&Ticket::new(bytes)).err()];
+            for error in errors.into_iter().flatten() {
+                prop_assert_eq!(error.code(), tonic::Code::InvalidArgument);
             }
         }
     }

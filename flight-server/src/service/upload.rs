@@ -154,6 +154,8 @@ fn check(data: &FlightData, decompressed_max: u64) -> Result<(), &'static str> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
+
     use super::*;
     use arrow::array::{ArrayRef, DictionaryArray, Int32Array, Int64Array, ListArray, StringArray, StructArray};
     use arrow::datatypes::{Int32Type, Int64Type};

@@ -82,6 +82,7 @@ async fn every_number_of_the_specification_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::too_many_lines, reason = "one claim after the other")]
 async fn the_listed_functions_and_conversions_are_true() {
     let running = start(Config::default()).await;
     let mut client = client(&running).await;

@@ -52,7 +52,7 @@ async fn rows_are_neither_lost_nor_doubled_while_merges_run() {
             let from = 1_000_000 + round * 1_000;
             let insert = format!("INSERT INTO t SELECT cityHash64(number) % 1000000, number FROM numbers({from}, 1000)");
             writer.run(&insert).await;
-            if round % 3 == 0 {
+            if round.is_multiple_of(3) {
                 writer.run("OPTIMIZE TABLE t FINAL").await;
             }
         }

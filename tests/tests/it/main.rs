@@ -1,14 +1,16 @@
 //! Whole queries over real servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "the seed of a failed run is shown")]
+#![allow(clippy::clone_on_ref_ptr, reason = "short arrays of the tests")]
 #![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
 
-mod clients;
 mod clickhouse;
 mod clickhouse_echo;
 mod clickhouse_faults;
 mod clickhouse_filters;
 mod clickhouse_parallel;
 mod clickhouse_writes;
+mod clients;
 mod connections;
 mod echo;
 mod faults;
@@ -19,8 +21,8 @@ mod injections;
 mod reads;
 mod relations;
 mod secrets;
-mod tokens;
 mod slt;
+mod tokens;
 mod writes;
 
 /// The servers that every Postgres promise is kept on.

@@ -59,7 +59,7 @@ fn failing(address: &str) -> Vec<Options> {
         format!("postgres://app:{CANARY}@127.0.0.1/x?connect_timeout={CANARY}"),
         format!("postgres://app:{CANARY}@127.0.0.1/x?sslmode={CANARY}"),
         format!("mysql://app:{CANARY}@127.0.0.1/x"),
-        format!("{CANARY}"),
+        CANARY.to_owned(),
         format!("postgres:{CANARY}"),
         format!("http://{CANARY}@127.0.0.1"),
         format!("postgres://app@{address}/postgres?password={CANARY}"),

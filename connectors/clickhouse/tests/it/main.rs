@@ -1,4 +1,5 @@
 //! Types against a real server: what arrives is what ClickHouse says.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
 
 mod cases;

@@ -218,6 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
+    #[allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
     async fn names_are_checked_after_they_are_resolved() {
         let name = || "localhost".parse::<Name>().unwrap();
         assert!(guard(&[]).resolve(name()).await.is_err());

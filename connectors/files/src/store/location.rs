@@ -177,7 +177,8 @@ async fn listing(store: &Arc<dyn ObjectStore>, under: Option<&str>) -> object_st
     let visible = |meta: &ObjectMeta| {
         let hidden = meta.location.as_ref().split('/').any(is_hidden);
         // Some stores keep an empty object for a folder.
-        !hidden && !meta.location.as_ref().is_empty() && !(meta.size == 0 && meta.location.as_ref().ends_with('/'))
+        let folder = meta.size == 0 && meta.location.as_ref().ends_with('/');
+        !(hidden || folder || meta.location.as_ref().is_empty())
     };
     let mut files = Vec::new();
     let mut found = store.list(prefix.as_ref());
