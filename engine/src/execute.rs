@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use datafusion::arrow::array::{Array, RecordBatch, UInt64Array};
+use datafusion::arrow::compute::CastOptions;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, SessionState, TaskContext};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, WriteOp};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{FutureExt, Stream, StreamExt};
@@ -150,6 +151,10 @@ async fn plan_physical(
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let bound = match parameters.is_empty() {
         true => plan,
+        false if matches!(&plan, LogicalPlan::Dml(change) if matches!(change.op, WriteOp::Insert(_))) => {
+            let values = as_declared(&plan, parameters)?;
+            plan.with_param_values(ParamValues::from(values)).map_err(classify)?
+        }
         false => plan.with_param_values(ParamValues::from(parameters)).map_err(classify)?,
     };
     let optimized = state.optimize(&bound).map_err(classify)?;
@@ -158,6 +163,20 @@ async fn plan_physical(
     }
     let planned = state.query_planner().create_physical_plan(&optimized, state).await;
     planned.map(Some).map_err(classify)
+}
+
+/// Whole numbers in the width of the column that they are inserted into: VALUES takes them as they are.
+fn as_declared(plan: &LogicalPlan, parameters: Vec<ScalarValue>) -> Result<Vec<ScalarValue>> {
+    let types = plan.get_parameter_types().map_err(classify)?;
+    let declared = |i: usize| types.get(format!("${}", i + 1).as_str()).cloned().flatten();
+    let convert = |(i, value): (usize, ScalarValue)| match declared(i) {
+        Some(wanted) if wanted.is_integer() && value.data_type().is_integer() && wanted != value.data_type() => {
+            let converted = value.cast_to_with_options(&wanted, &CastOptions { safe: false, ..CastOptions::default() });
+            converted.map_err(|_| Error::invalid(format!("parameter ${} does not fit the type {wanted}", i + 1)))
+        }
+        _ => Ok(value),
+    };
+    parameters.into_iter().enumerate().map(convert).collect()
 }
 
 fn task_context(state: &SessionState, id: &str, runtime: &Arc<RuntimeEnv>, limits: &Limits) -> TaskContext {

@@ -17,6 +17,7 @@ pub mod error;
 mod execute;
 mod executor;
 mod guard;
+mod label;
 mod memory;
 mod placeholders;
 mod prepared;

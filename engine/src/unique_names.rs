@@ -9,6 +9,8 @@ use std::ops::ControlFlow;
 use datafusion::sql::parser::{ExplainStatement, Statement};
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, VisitMut, VisitorMut};
 
+use crate::label::numbered;
+
 /// Names the repeated output columns of every SELECT of a statement.
 pub(crate) fn make(statement: &mut Statement) {
     match statement {
@@ -24,7 +26,8 @@ impl VisitorMut for Namer {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        let (mut seen, mut last_parts) = (HashSet::new(), HashSet::new());
+        let (mut columns, mut last_parts, mut others, mut subquery) =
+            (HashSet::new(), HashSet::new(), HashSet::new(), false);
         // A bare star brings every column, so a plain column beside it is a repetition.
         let star = select.projection.iter().any(|item| {
             matches!(item, SelectItem::Wildcard(o) if o.opt_exclude.is_none()
@@ -33,21 +36,21 @@ impl VisitorMut for Namer {
         let mut numbers = 0usize;
         for item in &mut select.projection {
             let SelectItem::UnnamedExpr(expr) = item else { continue };
-            let label = label(expr);
             // `a` and `t.a` are one column, or `a` would be ambiguous.
-            let column = is_column(expr);
-            let last = label.rsplit('.').next().unwrap_or(&label).to_owned();
-            let other_form = match expr {
-                Expr::Identifier(_) => last_parts.contains(&label),
-                _ => column && seen.contains(&last),
+            let column = column(expr);
+            let repeated = match &column {
+                Some((whole, last)) => {
+                    let other_form = if whole == last { last_parts.contains(last) } else { columns.contains(last) };
+                    last_parts.insert(last.clone());
+                    !columns.insert(whole.clone()) || other_form || star
+                }
+                None if matches!(expr, Expr::Subquery(_)) => std::mem::replace(&mut subquery, true),
+                None => !others.insert(plain(expr).clone()),
             };
-            let repeated = !seen.insert(label.clone()) || other_form || star && column;
-            if column {
-                last_parts.insert(last);
-            }
             if repeated {
                 numbers += 1;
-                let alias = Ident::with_quote('"', format!("{label}:{numbers}"));
+                let name = column.map_or_else(|| kind(expr), |(whole, _)| whole);
+                let alias = Ident::with_quote('"', numbered(&name, numbers));
                 *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
             }
         }
@@ -55,20 +58,35 @@ impl VisitorMut for Namer {
     }
 }
 
-fn is_column(expr: &Expr) -> bool {
-    matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+/// A plain column's name, whole and its last part.
+fn column(expr: &Expr) -> Option<(String, String)> {
+    let folded = |name: &Ident| if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() };
+    match plain(expr) {
+        Expr::Identifier(name) => Some((folded(name), folded(name))),
+        Expr::CompoundIdentifier(names) => {
+            let parts: Vec<String> = names.iter().map(folded).collect();
+            Some((parts.join("."), parts.last()?.clone()))
+        }
+        _ => None,
+    }
 }
 
-/// What tells an output column from another: it is a label, never SQL text.
-fn label(expr: &Expr) -> String {
-    let folded = |name: &Ident| if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() };
+fn plain(expr: &Expr) -> &Expr {
     match expr {
-        Expr::Identifier(name) => folded(name),
-        Expr::CompoundIdentifier(names) => names.iter().map(folded).collect::<Vec<_>>().join("."),
+        Expr::Nested(inner) => plain(inner),
+        other => other,
+    }
+}
+
+/// A name for what has none.
+fn kind(expr: &Expr) -> String {
+    match plain(expr) {
         Expr::Subquery(_) => "subquery".to_owned(),
-        Expr::Exists { .. } => "exists".to_owned(),
-        Expr::Nested(inner) => label(inner),
-        other => other.to_string(),
+        Expr::Function(call) => {
+            let name = call.name.0.last().and_then(|part| part.as_ident());
+            name.map_or_else(|| "column".to_owned(), |name| name.value.to_lowercase())
+        }
+        _ => "column".to_owned(),
     }
 }
 
@@ -91,7 +109,7 @@ mod tests {
         assert_eq!(named("SELECT *, a FROM t"), "SELECT *, a AS \"a:1\" FROM t");
         assert_eq!(named("SELECT * EXCLUDE (a), a FROM t"), "SELECT * EXCLUDE (a), a FROM t");
         let counts = named("SELECT count(*), count(*) FROM t");
-        assert_eq!(counts, "SELECT count(*), count(*) AS \"count(*):1\" FROM t");
+        assert_eq!(counts, "SELECT count(*), count(*) AS \"count:1\" FROM t");
         assert_eq!(named("SELECT (SELECT 1), (SELECT 2)"), "SELECT (SELECT 1), (SELECT 2) AS \"subquery:1\"");
     }
 }

@@ -13,9 +13,11 @@ use headwater_common::{Error, Result};
 pub(crate) fn check(statement: &mut Statement) -> Result<()> {
     match statement {
         Statement::Statement(inner) => match VisitMut::visit(inner.as_mut(), &mut Finder) {
-            ControlFlow::Break(name) => Err(Error::unsupported(format!(
-                "{name} ALL is not supported: duplicates would not be counted; use {name}, or row_number() to tell duplicates apart"
-            ))),
+            ControlFlow::Break(name) => {
+                let remedy = " ALL is not supported: duplicates would not be counted; use it without ALL, or row_number() to tell \
+                    duplicates apart";
+                Err(Error::unsupported([name, remedy].concat()))
+            }
             ControlFlow::Continue(()) => Ok(()),
         },
         Statement::Explain(ExplainStatement { statement, .. }) => check(statement),

@@ -103,7 +103,7 @@ async fn output_columns_may_have_the_same_name() {
     let text = table(&session, sql).await;
     assert!(text.contains("a:1") && text.contains("subquery:"), "{text}");
     let text = table(&session, "SELECT count(*), count(*), 1, 1 FROM (VALUES (1), (2)) t(a)").await;
-    assert!(text.contains("| 2        | 2          | 1        | 1   |"), "{text}");
+    assert!(text.contains("count:1") && text.contains("column:2"), "{text}");
 }
 
 /// First column of the rows, as text.
