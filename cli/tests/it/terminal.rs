@@ -172,7 +172,7 @@ async fn errors_show_their_place_and_files_and_the_editor_bring_statements() {
     assert!(std::fs::read_to_string(&out).unwrap().contains("in the file"));
     // Ctrl-C while typing forgets the line, and leaves the session alone.
     terminal.send("select 'forgotten'\u{3}");
-    terminal.expect(r"(?s)forgotten.*> $");
+    terminal.expect(r"(?s)forgotten.*headwater> ");
     terminal.says("select 'kept' || ' on' as k;", "kept on");
     terminal.send("\\q\r");
     assert_eq!(terminal.ends(), 0);
