@@ -1,5 +1,6 @@
 //! Runs prepared statements.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -125,7 +126,7 @@ impl Session {
         let permit = permit.map_err(|_| Error::cancelled("the engine is shutting down"))?;
         let (mut state, limits) = {
             let inner = self.inner.read();
-            (inner.state.clone(), Arc::clone(&inner.limits))
+            (inner.state.as_ref().clone(), Arc::clone(&inner.limits))
         };
         state.mark_start_execution();
         let query = Arc::new(QueryContext::new(id.clone(), Arc::clone(&limits)));
@@ -138,7 +139,7 @@ impl Session {
         let Some(physical) = planning::run(tokens, &limits, step).await? else { return counted(id, 0) };
         let inner = executor::stream(physical, Arc::new(context))?;
         let schema = inner.schema();
-        let stream = Box::pin(BoundedStream::new(Box::pin(inner), limits, query, permit));
+        let stream = Box::pin(BoundedStream::new(inner, limits, query, permit));
         Ok(QueryResult { id, schema, update, stream })
     }
 }
@@ -189,10 +190,11 @@ fn task_context(state: &SessionState, id: &str, runtime: &Arc<RuntimeEnv>, limit
         Some(id.to_owned()),
         state.session_id().to_owned(),
         state.config().clone(),
-        state.scalar_functions().clone(),
-        state.higher_order_functions().clone(),
-        state.aggregate_functions().clone(),
-        state.window_functions().clone(),
+        // A plan holds its functions; the names are looked up only when a plan arrives in serialized form.
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
         Arc::new(runtime),
     )
 }

@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::num::NonZeroUsize;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
@@ -13,7 +14,10 @@ use std::task::{Context, Poll};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
-use datafusion::execution::{RecordBatchStream, TaskContext};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::expressions::Literal;
+use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
 use headwater_common::{Error, Result};
@@ -21,6 +25,8 @@ use headwater_source::ErrorExt;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
+
+use crate::error::classify;
 
 /// Stack of a thread. Only the part that is used takes memory.
 const STACK_BYTES: usize = 64 << 20;
@@ -80,6 +86,21 @@ where
     handle()?.spawn(work).await.map_err(failed)?
 }
 
+/// Runs a future on the caller's thread; what it starts belongs to the query threads all the same. For work that is too small
+/// to be worth the way to another thread and back.
+pub(crate) async fn run_here<T, F>(work: F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let handle = handle()?;
+    let mut work = std::pin::pin!(AssertUnwindSafe(work).catch_unwind());
+    let done = std::future::poll_fn(|cx| {
+        let _entered = handle.enter();
+        work.as_mut().poll(cx)
+    });
+    done.await.unwrap_or_else(|_| Err(unexpected()))
+}
+
 /// Runs a future that computes for long without a pause on a thread of its own. It cannot be stopped.
 pub(crate) async fn run_blocking<T, F>(work: F) -> Result<T>
 where
@@ -96,11 +117,18 @@ fn failed(error: JoinError) -> Error {
     if error.is_cancelled() {
         return Error::cancelled("the query was stopped");
     }
+    unexpected()
+}
+
+fn unexpected() -> Error {
     Error::internal("a part of the query failed unexpectedly; the server's log has the details")
 }
 
 /// The batches of a plan that runs on the query threads, at most one batch ahead of its reader. Dropping it stops the plan.
-pub(crate) fn stream(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<PlanStream> {
+pub(crate) fn stream(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    if is_constant(&plan) {
+        return execute_stream(plan, context).map_err(classify);
+    }
     let schema = plan.schema();
     let (sender, receiver) = mpsc::channel(1);
     let task = handle()?.spawn(async move {
@@ -119,11 +147,17 @@ pub(crate) fn stream(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) ->
             }
         }
     });
-    Ok(PlanStream { schema, receiver, task: Some(Owned(task)) })
+    Ok(Box::pin(PlanStream { schema, receiver, task: Some(Owned(task)) }))
+}
+
+/// Whether a plan is one row of constants, such as the `SELECT 1` with which clients try a connection: its reader may compute it.
+fn is_constant(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let Some(projection) = plan.downcast_ref::<ProjectionExec>() else { return false };
+    projection.input().is::<PlaceholderRowExec>() && projection.expr().iter().all(|p| p.expr.is::<Literal>())
 }
 
 /// See [`stream`].
-pub(crate) struct PlanStream {
+struct PlanStream {
     schema: SchemaRef,
     receiver: mpsc::Receiver<Result<RecordBatch, DataFusionError>>,
     /// Awaited after the last batch: only a task that ended in order has sent everything.

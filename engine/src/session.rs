@@ -29,7 +29,8 @@ pub struct Session {
 }
 
 pub(crate) struct SessionInner {
-    pub(crate) state: SessionState,
+    /// Shared with the statements that are being prepared; a change of a setting makes a new one.
+    pub(crate) state: Arc<SessionState>,
     pub(crate) limits: Arc<Limits>,
     /// `limits.value_bytes`, read when functions are capped.
     value_bytes: Arc<AtomicU64>,
@@ -53,7 +54,7 @@ impl Session {
         let value_bytes = Arc::new(AtomicU64::new(limits.value_bytes));
         // DataFusion's own registry takes every rewrite.
         let _ = state.register_function_rewrite(Arc::new(CapFunctions::new(Arc::clone(&value_bytes))));
-        Self { engine, user: user.into(), inner: Arc::new(RwLock::new(SessionInner { state, limits, value_bytes })) }
+        Self { engine, user: user.into(), inner: Arc::new(RwLock::new(SessionInner { state: Arc::new(state), limits, value_bytes })) }
     }
 
     /// The user's name.
@@ -88,7 +89,7 @@ impl Session {
             let hint = headwater_common::nearest::hint(name, known.iter().map(String::as_str));
             return Err(Error::not_found(format!("there is no catalog \"{name}\"{hint}")));
         }
-        let options = inner.state.config_mut().options_mut();
+        let options = Arc::make_mut(&mut inner.state).config_mut().options_mut();
         if let Some(name) = catalog {
             options.catalog.default_catalog = name.to_owned();
         }
@@ -130,7 +131,7 @@ impl Session {
         let mut inner = self.inner.write();
         inner.value_bytes.store(limits.value_bytes, Ordering::Relaxed);
         let limits = Arc::new(limits);
-        inner.state.config_mut().set_extension(Arc::new(SessionLimits(Arc::clone(&limits))));
+        Arc::make_mut(&mut inner.state).config_mut().set_extension(Arc::new(SessionLimits(Arc::clone(&limits))));
         inner.limits = limits;
     }
 
@@ -154,7 +155,7 @@ impl Session {
     async fn prepare_plan(&self, sql: &str, effective: &str) -> Result<Prepared> {
         let (state, limits) = {
             let inner = self.inner.read();
-            (inner.state.clone(), Arc::clone(&inner.limits))
+            (Arc::clone(&inner.state), Arc::clone(&inner.limits))
         };
         let tokens = shape::check(effective, &limits)?;
         let text = crate::placeholders::number(effective)?;

@@ -1,5 +1,7 @@
 //! Settings of a session.
 
+use std::sync::Arc;
+
 use datafusion::arrow::array::timezone::Tz;
 use headwater_common::{Error, Limits, Result, nearest};
 
@@ -41,7 +43,7 @@ pub(crate) fn set(session: &Session, key: &str, value: &str) -> Result<()> {
         return Err(Error::invalid(format!("\"{value}\" is no time zone; use a name such as Europe/Berlin or +02:00")));
     }
     let mut inner = session.inner.write();
-    let options = inner.state.config_mut().options_mut();
+    let options = Arc::make_mut(&mut inner.state).config_mut().options_mut();
     options.set(&key, value).map_err(|e| Error::invalid(crate::error::classify(e).message()))
 }
 
@@ -57,7 +59,7 @@ pub(crate) fn reset(session: &Session, key: &str) -> Result<()> {
     check_open(&key)?;
     let original = text_of(session.engine.shared.state.config_options(), &key).unwrap_or_default();
     let mut inner = session.inner.write();
-    let options = inner.state.config_mut().options_mut();
+    let options = Arc::make_mut(&mut inner.state).config_mut().options_mut();
     options.set(&key, &original).map_err(crate::error::classify)
 }
 

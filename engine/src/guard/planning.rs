@@ -13,6 +13,8 @@ use crate::executor;
 const STACK_BYTES: usize = 256 << 20;
 /// Statements with fewer tokens are planned on the query threads, which exist already and whose stack holds their plans.
 const TOKENS_SMALL: usize = 400;
+/// Statements with fewer tokens are planned where they are asked for: it takes less time than the way to another thread.
+const TOKENS_TINY: usize = 24;
 /// Most large statements that are planned at a time, those included that are past their deadline and cannot be stopped.
 const THREADS_MAX: usize = 32;
 
@@ -33,6 +35,9 @@ where
         let message = format!("planning took longer than {} ms", limits.plan_time_ms);
         Error::timeout(message, "limits.plan_time_ms")
     };
+    if tokens < TOKENS_TINY {
+        return tokio::time::timeout(time, executor::run_here(step)).await.map_err(|_| late())?;
+    }
     if tokens < TOKENS_SMALL {
         return tokio::time::timeout(time, executor::run_blocking(step)).await.map_err(|_| late())?;
     }
