@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,10 +15,12 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, SessionState, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, WriteOp};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{FutureExt, Stream, StreamExt};
 use headwater_common::{Error, Limits, Result};
+use headwater_optimizer::{StopJoins, rows_of_large_values};
 use headwater_source::write::OmittedColumns;
 use headwater_source::{ErrorExt, QueryContext};
 use tokio::sync::OwnedSemaphorePermit;
@@ -27,6 +30,7 @@ use crate::error::classify;
 use crate::executor;
 use crate::guard::planning;
 use crate::memory::QueryShare;
+use crate::not_null;
 use crate::prepared::{Prepared, Work, count_schema};
 use crate::session::Session;
 
@@ -132,10 +136,20 @@ impl Session {
         state.config_mut().set_extension(Arc::clone(&query));
         let update = matches!(plan, LogicalPlan::Dml(_));
         state.config_mut().set_extension(Arc::new(OmittedColumns::of(plan)));
-        let context = task_context(&state, &id, &shared.runtime, &limits);
-        let plan = plan.clone();
-        let step = async move { plan_physical(&state, plan, parameters).await };
-        let Some(physical) = planning::run(tokens, &limits, step).await? else { return counted(id, 0) };
+        let (plan, stopped) = (plan.clone(), Arc::clone(query.stopped()));
+        let (run, runtime, bounds) = (id.clone(), Arc::clone(&shared.runtime), Arc::clone(&limits));
+        let step = async move {
+            let Some(physical) = plan_physical(&state, plan, parameters, stopped).await? else { return Ok(None) };
+            if let Some(rows) = rows_of_large_values(&physical).map_err(classify)? {
+                let rows = rows.min(state.config().batch_size());
+                let mut small = state.config().clone().with_batch_size(rows);
+                small.options_mut().execution.enforce_batch_size_in_joins = true;
+                *state.config_mut() = small;
+            }
+            Ok(Some((physical, task_context(&state, &run, &runtime, &bounds))))
+        };
+        let planned = planning::run(tokens, &limits, step).await?;
+        let Some((physical, context)) = planned else { return counted(id, 0) };
         let inner = executor::stream(physical, Arc::new(context))?;
         let schema = inner.schema();
         let stream = Box::pin(BoundedStream::new(Box::pin(inner), limits, query, permit));
@@ -148,6 +162,7 @@ async fn plan_physical(
     state: &SessionState,
     plan: LogicalPlan,
     parameters: Vec<ScalarValue>,
+    stopped: Arc<AtomicBool>,
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let bound = match parameters.is_empty() {
         true => plan,
@@ -161,8 +176,9 @@ async fn plan_physical(
     if change::check(&optimized)? == Change::Empty {
         return Ok(None);
     }
-    let planned = state.query_planner().create_physical_plan(&optimized, state).await;
-    planned.map(Some).map_err(classify)
+    not_null::check(&optimized)?;
+    let planned = state.query_planner().create_physical_plan(&optimized, state).await.map_err(classify)?;
+    StopJoins::new(stopped).optimize(planned, state.config_options()).map(Some).map_err(classify)
 }
 
 /// Whole numbers in the width of the column that they are inserted into: VALUES takes them as they are.
@@ -213,7 +229,7 @@ struct BoundedStream {
     limits: Arc<Limits>,
     rows: u64,
     deadline: Option<Pin<Box<tokio::time::Sleep>>>,
-    _query: Arc<QueryContext>,
+    query: Arc<QueryContext>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -227,12 +243,19 @@ impl BoundedStream {
         let time = limits.query_time_ms;
         let deadline = (time > 0).then(|| Box::pin(tokio::time::sleep(Duration::from_millis(time))));
         let schema = inner.schema();
-        Self { inner: Some(inner), schema, limits, rows: 0, deadline, _query: query, _permit: permit }
+        Self { inner: Some(inner), schema, limits, rows: 0, deadline, query, _permit: permit }
     }
 
     fn end(&mut self, error: Error) -> Poll<Option<Result<RecordBatch, DataFusionError>>> {
+        self.query.stop();
         self.inner = None;
         Poll::Ready(Some(Err(error.into_datafusion())))
+    }
+}
+
+impl Drop for BoundedStream {
+    fn drop(&mut self) {
+        self.query.stop();
     }
 }
 

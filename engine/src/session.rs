@@ -167,7 +167,14 @@ impl Session {
             balance(&mut statement);
             unique_names::make(&mut statement);
             multisets::check(&mut statement)?;
-            let plan = state.statement_to_plan(statement).await.map_err(classify)?;
+            let plan = match state.statement_to_plan(statement.clone()).await {
+                Err(e) if unique_names::is_repetition(&e) => {
+                    unique_names::make_all(&mut statement);
+                    state.statement_to_plan(statement).await
+                }
+                planned => planned,
+            };
+            let plan = plan.map_err(classify)?;
             kinds::check(&plan, &engine)?;
             let work = match plan {
                 LogicalPlan::Statement(PlanStatement::SetVariable(set)) => Work::Set(set.variable, Some(set.value)),

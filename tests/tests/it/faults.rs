@@ -5,9 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use headwater_common::config::Options;
 use headwater_common::{ErrorKind, Limits};
-use headwater_tests::{TestDatabase, engine, rows, session, table};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use headwater_tests::{TestDatabase, engine, proxy, rows, session, table};
 
 const BIG: &str =
     "CREATE TABLE big AS SELECT i AS id, repeat('x', 100) AS pad FROM generate_series(1, 200000) i; ANALYZE big;";
@@ -75,27 +73,6 @@ async fn many_queries_share_a_small_pool_without_blocking_each_other() {
     assert!(all.iter().all(|found| found == &["1000"]), "{all:?}");
 }
 
-/// A proxy that cuts each connection after it has passed on `limit` bytes from the server.
-async fn cutting_proxy(target: String, limit: u64) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            let Ok(server) = TcpStream::connect(&target).await else { continue };
-            tokio::spawn(async move {
-                let (mut from_client, mut to_client) = client.into_split();
-                let (from_server, mut to_server) = server.into_split();
-                let up = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
-                let mut limited = from_server.take(limit);
-                let _ = tokio::io::copy(&mut limited, &mut to_client).await;
-                let _ = to_client.shutdown().await;
-                up.abort();
-            });
-        }
-    });
-    port
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_connection_is_an_error_and_never_a_short_result() {
     let database = TestDatabase::create("TEST_PG15_URL", BIG).await;
@@ -103,7 +80,7 @@ async fn a_cut_connection_is_an_error_and_never_a_short_result() {
     let target = url.rsplit_once('@').unwrap().1.split_once('/').unwrap().0.to_owned();
     let (mut errors, mut complete) = (0, 0);
     for limit in (0..24).map(|i| 20_000 + i * 37_531).chain([100_000_000]) {
-        let port = cutting_proxy(target.clone(), limit).await;
+        let port = proxy::cutting(target.clone(), limit).await;
         let engine = engine(Limits::default()).await;
         let options =
             Options::new().with("url", url.replace(&target, &format!("127.0.0.1:{port}"))).with("sslmode", "disable");
