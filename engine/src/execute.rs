@@ -3,35 +3,26 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use datafusion::arrow::array::{Array, RecordBatch, UInt64Array};
 use datafusion::arrow::compute::CastOptions;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
-use datafusion::execution::runtime_env::RuntimeEnv;
-use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, SessionState, TaskContext};
-use datafusion::logical_expr::{LogicalPlan, WriteOp};
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{FutureExt, Stream, StreamExt};
 use headwater_common::{Error, Limits, Result};
-use headwater_optimizer::{StopJoins, rows_of_large_values};
 use headwater_source::write::OmittedColumns;
 use headwater_source::{ErrorExt, QueryContext};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::change::{self, Change};
 use crate::error::classify;
-use crate::executor;
-use crate::guard::planning;
-use crate::memory::QueryShare;
-use crate::not_null;
 use crate::prepared::{Prepared, Work, count_schema};
+use crate::run::Run;
 use crate::session::Session;
 
 /// A running query. Dropping it stops the work, also at the sources.
@@ -133,56 +124,26 @@ impl Session {
         };
         state.mark_start_execution();
         let query = Arc::new(QueryContext::new(id.clone(), Arc::clone(&limits)));
-        state.config_mut().set_extension(Arc::clone(&query));
         let update = matches!(plan, LogicalPlan::Dml(_));
         state.config_mut().set_extension(Arc::new(OmittedColumns::of(plan)));
-        let (plan, stopped) = (plan.clone(), Arc::clone(query.stopped()));
-        let (run, runtime, bounds) = (id.clone(), Arc::clone(&shared.runtime), Arc::clone(&limits));
-        let step = async move {
-            let Some(physical) = plan_physical(&state, plan, parameters, stopped).await? else { return Ok(None) };
-            if let Some(rows) = rows_of_large_values(&physical).map_err(classify)? {
-                let rows = rows.min(state.config().batch_size());
-                let mut small = state.config().clone().with_batch_size(rows);
-                small.options_mut().execution.enforce_batch_size_in_joins = true;
-                *state.config_mut() = small;
-            }
-            Ok(Some((physical, task_context(&state, &run, &runtime, &bounds))))
+        let run = Run {
+            state,
+            plan: plan.clone(),
+            parameters,
+            tokens,
+            limits: Arc::clone(&limits),
+            runtime: Arc::clone(&shared.runtime),
+            query: Arc::clone(&query),
         };
-        let planned = planning::run(tokens, &limits, step).await?;
-        let Some((physical, context)) = planned else { return counted(id, 0) };
-        let inner = executor::stream(physical, Arc::new(context))?;
+        let Some(inner) = run.rows().await? else { return counted(id, 0) };
         let schema = inner.schema();
-        let stream = Box::pin(BoundedStream::new(Box::pin(inner), limits, query, permit));
+        let stream = Box::pin(BoundedStream::new(inner, limits, query, permit));
         Ok(QueryResult { id, schema, update, stream })
     }
 }
 
-/// The physical plan; `None` for a change that is proven to change nothing.
-async fn plan_physical(
-    state: &SessionState,
-    plan: LogicalPlan,
-    parameters: Vec<ScalarValue>,
-    stopped: Arc<AtomicBool>,
-) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-    let bound = match parameters.is_empty() {
-        true => plan,
-        false if matches!(&plan, LogicalPlan::Dml(change) if matches!(change.op, WriteOp::Insert(_))) => {
-            let values = as_declared(&plan, parameters)?;
-            plan.with_param_values(ParamValues::from(values)).map_err(classify)?
-        }
-        false => plan.with_param_values(ParamValues::from(parameters)).map_err(classify)?,
-    };
-    let optimized = state.optimize(&bound).map_err(classify)?;
-    if change::check(&optimized)? == Change::Empty {
-        return Ok(None);
-    }
-    not_null::check(&optimized)?;
-    let planned = state.query_planner().create_physical_plan(&optimized, state).await.map_err(classify)?;
-    StopJoins::new(stopped).optimize(planned, state.config_options()).map(Some).map_err(classify)
-}
-
 /// Whole numbers in the width of the column that they are inserted into: VALUES takes them as they are.
-fn as_declared(plan: &LogicalPlan, parameters: Vec<ScalarValue>) -> Result<Vec<ScalarValue>> {
+pub(crate) fn as_declared(plan: &LogicalPlan, parameters: Vec<ScalarValue>) -> Result<Vec<ScalarValue>> {
     let types = plan.get_parameter_types().map_err(classify)?;
     let declared = |i: usize| types.get(format!("${}", i + 1).as_str()).cloned().flatten();
     let convert = |(i, value): (usize, ScalarValue)| match declared(i) {
@@ -193,24 +154,6 @@ fn as_declared(plan: &LogicalPlan, parameters: Vec<ScalarValue>) -> Result<Vec<S
         _ => Ok(value),
     };
     parameters.into_iter().enumerate().map(convert).collect()
-}
-
-fn task_context(state: &SessionState, id: &str, runtime: &Arc<RuntimeEnv>, limits: &Limits) -> TaskContext {
-    let mut runtime = runtime.as_ref().clone();
-    if limits.query_memory_bytes > 0 {
-        let share = usize::try_from(limits.query_memory_bytes).unwrap_or(usize::MAX);
-        runtime.memory_pool = Arc::new(QueryShare::new(Arc::clone(&runtime.memory_pool), share));
-    }
-    TaskContext::new(
-        Some(id.to_owned()),
-        state.session_id().to_owned(),
-        state.config().clone(),
-        state.scalar_functions().clone(),
-        state.higher_order_functions().clone(),
-        state.aggregate_functions().clone(),
-        state.window_functions().clone(),
-        Arc::new(runtime),
-    )
 }
 
 fn counted(id: String, count: u64) -> Result<QueryResult> {

@@ -24,6 +24,7 @@ mod memory;
 mod not_null;
 mod placeholders;
 mod prepared;
+mod run;
 mod session;
 mod settings;
 mod source_statement;

@@ -36,6 +36,16 @@ impl QueryContext {
         Self { id: id.into(), limits, states: Mutex::new(HashMap::new()), stopped: Arc::default() }
     }
 
+    /// The same query from its start, without any state.
+    pub fn anew(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            limits: Arc::clone(&self.limits),
+            states: Mutex::default(),
+            stopped: Arc::clone(&self.stopped),
+        }
+    }
+
     /// Says that nobody waits for the query any more.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);

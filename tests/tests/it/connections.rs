@@ -134,6 +134,22 @@ async fn limits_in_time_end_a_statement_and_say_which() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_timeout_is_known_by_its_code_in_every_language() {
+    let sql = "CREATE FUNCTION late(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '%', $1 \
+            USING ERRCODE = '57014'; END $$; \
+        CREATE VIEW german AS SELECT late('storniere Anfrage wegen Zeitüberschreitung der Anweisung') AS s; \
+        CREATE VIEW by_hand AS SELECT late('canceling statement due to user request') AS s;";
+    for server in SERVERS {
+        let database = TestDatabase::create(server, sql).await;
+        let session = session(&database).await;
+        let error = failure(&session, "SELECT s FROM pg.public.german").await;
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        assert!(error.to_string().contains("statement_timeout_ms"), "{error}");
+        assert_eq!(failure(&session, "SELECT s FROM pg.public.by_hand").await.kind(), ErrorKind::Cancelled);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_exhausted_pool_names_its_options() {
     let database = TestDatabase::create("TEST_PG15_URL", BIG).await;
     let session = with(&database, &[("pool_size", "1"), ("pool_wait_ms", "200")]).await;

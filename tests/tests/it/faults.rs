@@ -157,3 +157,32 @@ async fn tls_modes_verify_what_they_say() {
         assert_eq!(made.is_ok(), good, "try {i}: {made:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_are_checked_by_scram_inside_tls() {
+    for server in crate::SERVERS {
+        let database = TestDatabase::create(server, "CREATE TABLE one AS SELECT 1 AS id").await;
+        let stored = "SELECT rolpassword LIKE 'SCRAM-SHA-256$%' FROM pg_authid WHERE rolname = 'scram'";
+        assert_eq!(database.texts(stored).await, [Some("t".to_owned())]);
+        let encrypted = server == "TEST_PG15_URL";
+        let modes: &[&str] = if encrypted { &["prefer", "require", "verify-ca", "verify-full"] } else { &["prefer"] };
+        for mode in modes {
+            let engine = engine(Limits::default()).await;
+            let base = Options::new().with("url", database.url().replace("//app:secret@", "//scram@")).with("sslmode", *mode);
+            let base = match *mode {
+                "prefer" | "require" => base,
+                _ => base.with("ssl_root_certificate", headwater_tests::server("TEST_CA")),
+            };
+            let wrong = engine.create_source("wrong", "postgres", &base.clone().with("password", "hunter2")).await;
+            assert_eq!(wrong.unwrap_err().kind(), ErrorKind::PermissionDenied, "{server} {mode}");
+            engine.create_source("pg", "postgres", &base.with("password", "secret")).await.unwrap();
+            let session = engine.session("test").unwrap();
+            assert_eq!(table(&session, "SELECT id FROM pg.public.one").await, ["1"]);
+            let sql = "SELECT DISTINCT s.ssl FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE a.usename = 'scram' \
+                AND a.datname = current_database()";
+            let seen = if encrypted { "t" } else { "f" };
+            assert_eq!(database.texts(sql).await, [Some(seen.to_owned())], "{server} {mode}");
+            engine.shutdown().await;
+        }
+    }
+}
