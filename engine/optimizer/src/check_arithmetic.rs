@@ -21,7 +21,11 @@ impl FunctionRewrite for CheckArithmetic {
 
     fn rewrite(&self, expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
         match expr {
-            Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::Plus | Operator::Minus | Operator::Multiply), right }) => {
+            Expr::BinaryExpr(BinaryExpr {
+                left,
+                op: op @ (Operator::Plus | Operator::Minus | Operator::Multiply),
+                right,
+            }) => {
                 let (left_type, right_type) = (left.get_type(schema)?, right.get_type(schema)?);
                 let coerced = BinaryTypeCoercer::new(&left_type, &op, &right_type).get_input_types();
                 if coerced.is_ok_and(|(left, right)| left.is_integer() && right.is_integer())

@@ -10,6 +10,7 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Literal;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{StreamExt, stream};
@@ -60,7 +61,7 @@ impl PhysicalOptimizerRule for SliceLargeValues {
             let Some(rows) = rows_of(largest_value(plan.as_ref())?) else { return Ok(Transformed::no(plan)) };
             let children: Vec<Arc<dyn ExecutionPlan>> =
                 plan.children().into_iter().map(|child| SliceExec::over(Arc::clone(child), rows)).collect();
-            if children.is_empty() { Ok(Transformed::no(plan)) } else { plan.with_new_children(children).map(Transformed::yes) }
+            replace_children_if_necessary(plan, children).map(Transformed::yes)
         })
         .data()
     }

@@ -16,7 +16,8 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, ColumnarValue, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use datafusion::physical_expr_common::datum::apply;
 use datafusion::prelude::Expr;
@@ -159,9 +160,7 @@ impl ScalarUDFImpl for CheckedArithmetic {
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         match args {
             [one] => Ok(format!("(- {})", one.schema_name())),
-            [left, right] => {
-                Ok(format!("{} {} {}", left.schema_name(), self.operation.operator(), right.schema_name()))
-            }
+            [left, right] => Ok(format!("{} {} {}", left.schema_name(), self.operation.operator(), right.schema_name())),
             _ => Err(wrong()),
         }
     }

@@ -71,7 +71,10 @@ mod tests {
             ("Overflow happened on FACTORIAL(4242)", "Overflow happened on FACTORIAL(…)"),
             ("Divide by zero error", "Divide by zero error"),
             ("Offset overflow when casting from Utf8 to LargeUtf8", "Offset overflow when casting from Utf8 to LargeUtf8"),
-            ("concat_ws was called with 1 arguments. It requires at least 2.", "concat_ws was called with … arguments. It requires at least 2."),
+            (
+                "concat_ws was called with 1 arguments. It requires at least 2.",
+                "concat_ws was called with … arguments. It requires at least 2.",
+            ),
         ] {
             let text = without_values(message);
             assert_eq!(text, expected);

@@ -152,34 +152,22 @@ fn sum_of(values: &ArrayRef) -> Option<i128> {
         return None;
     }
     Some(match values.data_type() {
-        DataType::UInt64 => sum_halves(values.as_primitive::<UInt64Type>(), |v| ((v >> 32).cast_signed(), v & LOW)),
-        _ => sum_halves(values.as_primitive::<Int64Type>(), |v| (v >> 32, v.cast_unsigned() & LOW)),
+        DataType::UInt64 => sum_wide(values.as_primitive::<UInt64Type>()),
+        _ => sum_wide(values.as_primitive::<Int64Type>()),
     })
 }
 
-const LOW: u64 = 0xffff_ffff;
-
-/// Adds the upper and the lower halves of the values apart: neither sum can overflow below 2^31 values, and both are plain
-/// loops, which is as fast as a sum that wraps around.
-fn sum_halves<T: ArrowPrimitiveType>(values: &PrimitiveArray<T>, halves: impl Fn(T::Native) -> (i64, u64)) -> i128 {
-    let (mut high, mut low) = (0i64, 0u64);
+fn sum_wide<T: ArrowPrimitiveType>(values: &PrimitiveArray<T>) -> i128
+where
+    T::Native: Into<i128>,
+{
     match values.nulls().filter(|n| n.null_count() > 0) {
-        None => {
-            for value in values.values() {
-                let (upper, lower) = halves(*value);
-                high = high.wrapping_add(upper);
-                low = low.wrapping_add(lower);
-            }
-        }
+        None => values.values().iter().map(|v| (*v).into()).sum(),
         Some(nulls) => {
-            for (value, valid) in values.values().iter().zip(nulls.iter()) {
-                let (upper, lower) = halves(*value);
-                high = high.wrapping_add(if valid { upper } else { 0 });
-                low = low.wrapping_add(if valid { lower } else { 0 });
-            }
+            let valid = values.values().iter().zip(nulls.iter());
+            valid.map(|(value, valid)| if valid { (*value).into() } else { 0 }).sum()
         }
     }
-    (i128::from(high) << 32) + i128::from(low)
 }
 
 #[cfg(test)]
@@ -187,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn halves_add_up() {
+    fn nulls_are_left_out() {
         let values = vec![Some(i64::MAX), Some(i64::MIN), None, Some(-1), Some(1 << 32), Some(i64::MAX), Some(7)];
         let expected: i128 = values.iter().flatten().map(|v| i128::from(*v)).sum();
         assert_eq!(sum_of(&(Arc::new(Int64Array::from(values)) as ArrayRef)), Some(expected));

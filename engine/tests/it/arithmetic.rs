@@ -79,13 +79,22 @@ async fn arithmetic_that_fits_is_as_before() {
     let session = session().await;
     for (sql, rows) in [
         ("SELECT 1 + 2 * 3 - 4, -(2 - 5), 7 / 2, 7 % 4", vec!["3|3|3|3"]),
-        ("SELECT 1 + 2.5, DATE '2024-01-31' - DATE '2024-01-01', DATE '2024-01-31' + INTERVAL '1 day'", vec!["3.5|30|2024-02-01"]),
+        (
+            "SELECT 1 + 2.5, DATE '2024-01-31' - DATE '2024-01-01', DATE '2024-01-31' + INTERVAL '1 day'",
+            vec!["3.5|30|2024-02-01"],
+        ),
         ("SELECT NULL + 1, 1 - NULL, - CAST(NULL AS INT)", vec!["NULL|NULL|NULL"]),
         ("SELECT 9223372036854775806 + 1, -9223372036854775808 + 0", vec!["9223372036854775807|-9223372036854775808"]),
         ("SELECT CASE WHEN x < 10 THEN x + 1 ELSE 0 END FROM LARGE", vec!["0", "2", "-9223372036854775806"]),
         ("SELECT x FROM LARGE WHERE g + 1 = 3", vec!["-9223372036854775807"]),
-        ("SELECT CAST(100 AS TINYINT) + 100, CAST(x AS DECIMAL(38, 0)) + 1 FROM LARGE WHERE x > 5", vec!["200|9223372036854775808"]),
-        ("SELECT a.g, count(*) FROM LARGE a JOIN LARGE b ON a.g + 0 = b.g GROUP BY a.g ORDER BY a.g * 2 DESC", vec!["2|1", "1|4"]),
+        (
+            "SELECT CAST(100 AS TINYINT) + 100, CAST(x AS DECIMAL(38, 0)) + 1 FROM LARGE WHERE x > 5",
+            vec!["200|9223372036854775808"],
+        ),
+        (
+            "SELECT a.g, count(*) FROM LARGE a JOIN LARGE b ON a.g + 0 = b.g GROUP BY a.g ORDER BY a.g * 2 DESC",
+            vec!["2|1", "1|4"],
+        ),
         ("SELECT x - 1 AS y FROM (VALUES (1), (2), (3)) u(x) ORDER BY x - 1 DESC LIMIT 1 + 1", vec!["2", "1"]),
     ] {
         let sql = sql.replace("LARGE a", &LARGE.replace(" t(", " a(")).replace("LARGE b", &LARGE.replace(" t(", " b("));
@@ -127,13 +136,31 @@ async fn sums_that_fit_do_not_depend_on_the_order_of_rows() {
         ("SELECT sum(x) FROM LARGE WHERE false", vec!["NULL"]),
         ("SELECT g, sum(x) FILTER (WHERE x < 5) FROM LARGE GROUP BY g ORDER BY g", vec!["1|1", "2|-9223372036854775807"]),
         ("SELECT sum(DISTINCT y) FROM (VALUES (2), (2), (3), (NULL)) u(y)", vec!["5"]),
-        ("SELECT sum(y) OVER (ORDER BY y ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM (VALUES (1), (2), (5)) u(y)", vec!["1", "3", "7"]),
-        ("SELECT sum(DISTINCT y) OVER (ORDER BY y ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM (VALUES (1), (2), (2)) u(y) ORDER BY 1", vec!["1", "2", "3"]),
-        ("SELECT sum(value), sum(value) FILTER (WHERE value % 2 = 0) FROM range(1000000)", vec!["499999500000|249999500000"]),
-        ("SELECT value % 2, sum(value) FROM range(1000000) GROUP BY value % 2 ORDER BY 1", vec!["0|249999500000", "1|250000000000"]),
-        ("SELECT count(*), sum(s) FROM (SELECT value % 100003 AS k, sum(value) AS s FROM range(500000) GROUP BY value % 100003)", vec!["100003|124999750000"]),
+        (
+            "SELECT sum(y) OVER (ORDER BY y ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM (VALUES (1), (2), (5)) u(y)",
+            vec!["1", "3", "7"],
+        ),
+        (
+            "SELECT sum(DISTINCT y) OVER (ORDER BY y ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM (VALUES (1), (2), (2)) u(y) ORDER BY 1",
+            vec!["1", "2", "3"],
+        ),
+        (
+            "SELECT sum(value), sum(value) FILTER (WHERE value % 2 = 0) FROM range(1000000)",
+            vec!["499999500000|249999500000"],
+        ),
+        (
+            "SELECT value % 2, sum(value) FROM range(1000000) GROUP BY value % 2 ORDER BY 1",
+            vec!["0|249999500000", "1|250000000000"],
+        ),
+        (
+            "SELECT count(*), sum(s) FROM (SELECT value % 100003 AS k, sum(value) AS s FROM range(500000) GROUP BY value % 100003)",
+            vec!["100003|124999750000"],
+        ),
         ("SELECT sum(y) FROM (SELECT CASE WHEN value % 3 = 0 THEN NULL ELSE value END AS y FROM range(10)) u", vec!["27"]),
-        ("SELECT sum(CASE WHEN value % 2 = 0 THEN 9223372036854775807 ELSE -9223372036854775807 END) FROM range(100000)", vec!["0"]),
+        (
+            "SELECT sum(CASE WHEN value % 2 = 0 THEN 9223372036854775807 ELSE -9223372036854775807 END) FROM range(100000)",
+            vec!["0"],
+        ),
         ("SELECT sum(CAST(9223372036854775807 AS BIGINT UNSIGNED)) FROM range(2)", vec!["18446744073709551614"]),
         ("SELECT sum(CAST(value AS TINYINT)) FROM range(100)", vec!["4950"]),
     ] {

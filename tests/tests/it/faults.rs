@@ -168,7 +168,8 @@ async fn passwords_are_checked_by_scram_inside_tls() {
         let modes: &[&str] = if encrypted { &["prefer", "require", "verify-ca", "verify-full"] } else { &["prefer"] };
         for mode in modes {
             let engine = engine(Limits::default()).await;
-            let base = Options::new().with("url", database.url().replace("//app:secret@", "//scram@")).with("sslmode", *mode);
+            let base =
+                Options::new().with("url", database.url().replace("//app:secret@", "//scram@")).with("sslmode", *mode);
             let base = match *mode {
                 "prefer" | "require" => base,
                 _ => base.with("ssl_root_certificate", headwater_tests::server("TEST_CA")),

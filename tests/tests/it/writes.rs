@@ -177,7 +177,8 @@ async fn what_the_server_refuses_leaves_nothing_and_shows_no_row() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_cannot_be_computed_are_named_by_their_type_only() {
-    let sql = "CREATE TABLE texts (t text); INSERT INTO texts VALUES ('1'), ('canary-value'); CREATE TABLE numbers (n bigint);";
+    let sql =
+        "CREATE TABLE texts (t text); INSERT INTO texts VALUES ('1'), ('canary-value'); CREATE TABLE numbers (n bigint);";
     let database = TestDatabase::create("TEST_PG15_URL", sql).await;
     let session = session(&database).await;
     for sql in [
