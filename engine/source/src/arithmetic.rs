@@ -190,8 +190,9 @@ impl ScalarUDFImpl for CheckedArithmetic {
         match self.coercer(types)? {
             Types::One(one) => Ok(vec![one.clone()]),
             Types::Two(left, right) => {
-                let coercer = BinaryTypeCoercer::new(left, &self.operation.operator(), right);
-                coercer.get_input_types().map(|(left, right)| vec![left, right])
+                let operator = self.operation.operator();
+                let types = BinaryTypeCoercer::new(left, &operator, right).get_input_types();
+                types.map(|(left, right)| vec![left, right])
             }
         }
     }
