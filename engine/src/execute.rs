@@ -16,7 +16,6 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{FutureExt, Stream, StreamExt};
 use headwater_common::{Error, Limits, Result};
-use headwater_source::write::OmittedColumns;
 use headwater_source::{ErrorExt, QueryContext};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -118,16 +117,14 @@ impl Session {
         let shared = &self.engine.shared;
         let permit = Arc::clone(&shared.running).acquire_owned().await;
         let permit = permit.map_err(|_| Error::cancelled("the engine is shutting down"))?;
-        let (mut state, limits) = {
+        let (state, limits) = {
             let inner = self.inner.read();
-            (inner.state.as_ref().clone(), Arc::clone(&inner.limits))
+            (Arc::clone(&inner.state), Arc::clone(&inner.limits))
         };
-        state.mark_start_execution();
         let query = Arc::new(QueryContext::new(id.clone(), Arc::clone(&limits)));
         let update = matches!(plan, LogicalPlan::Dml(_));
-        state.config_mut().set_extension(Arc::new(OmittedColumns::of(plan)));
         let run = Run {
-            state: Arc::new(state),
+            state,
             plan: plan.clone(),
             parameters,
             tokens,

@@ -18,6 +18,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use headwater_common::{Error, ErrorKind, Limits, Result};
 use headwater_optimizer::{StopJoins, rows_of_large_values};
 use headwater_source::error::find;
+use headwater_source::write::OmittedColumns;
 use headwater_source::{ErrorExt, QueryContext};
 
 use crate::change::{self, Change};
@@ -51,6 +52,7 @@ impl Tries {
 
 /// What is needed to plan and start a statement.
 pub(crate) struct Run {
+    /// The session's; every start has its own.
     pub(crate) state: Arc<SessionState>,
     pub(crate) plan: LogicalPlan,
     pub(crate) parameters: Vec<ScalarValue>,
@@ -108,8 +110,12 @@ impl Run {
     }
 
     async fn start(&self) -> Result<Option<SendableRecordBatchStream>> {
-        let (state, plan, parameters) = (Arc::clone(&self.state), self.plan.clone(), self.parameters.clone());
+        let (plan, parameters) = (self.plan.clone(), self.parameters.clone());
         let query = Arc::new(self.query.anew());
+        let mut state = self.state.as_ref().clone();
+        state.mark_start_execution();
+        state.config_mut().set_extension(Arc::new(OmittedColumns::of(&plan)));
+        state.config_mut().set_extension(Arc::clone(&query));
         let (runtime, limits) = (Arc::clone(&self.runtime), Arc::clone(&self.limits));
         let step = async move {
             let Some(planned) = plan_physical(&state, plan, parameters).await? else { return Ok(None) };
@@ -121,9 +127,7 @@ impl Run {
                 config = config.with_batch_size(rows);
                 config.options_mut().execution.enforce_batch_size_in_joins = true;
             }
-            let id = query.id.clone();
-            config.set_extension(query);
-            Ok(Some((physical, task_context(id, state.session_id(), config, &runtime, &limits))))
+            Ok(Some((physical, task_context(query.id.clone(), state.session_id(), config, &runtime, &limits))))
         };
         let Some((physical, context)) = planning::run(self.tokens, &self.limits, step).await? else { return Ok(None) };
         executor::stream(physical, Arc::new(context)).map(Some)
