@@ -29,8 +29,9 @@ pub struct RemoteQuery {
     pub texts: Vec<RemoteText>,
     /// Output, in order. Names need not be unique: columns are known by position.
     pub columns: Vec<RemoteColumn>,
-    /// The tables it reads, each with the columns it reads of it, so that a change of a table since the plan is noticed.
-    pub tables: Vec<(TableName, Vec<String>)>,
+    /// The tables it reads, each with the columns it reads of it and the source's own mark of their types, so that a change of a
+    /// table since the plan is noticed.
+    pub tables: Vec<(TableName, Vec<(String, String)>)>,
 }
 
 impl RemoteQuery {
