@@ -300,7 +300,6 @@ impl ClickHouseStatement {
             Self::Parse(text) => {
                 out.push_str("EXPLAIN AST ");
                 out.push_str(text);
-                out.push_str("\nFORMAT JSONCompactEachRow");
             }
         }
         Ok(out)

@@ -166,6 +166,9 @@ pub(super) fn aggregate(database: &dyn Database, call: &AggregateCall, result: &
         Expr::Aggregate(Box::new(Aggregate { function, arguments, distinct: false, filter }))
     };
     let plain = !call.distinct;
+    if call.name != "count" {
+        call.arguments.iter().try_for_each(Value::usable)?;
+    }
     match (call.name.as_str(), call.arguments.as_slice()) {
         ("count", []) => database.value(make("count", Vec::new()), result),
         ("count", [value]) => {

@@ -18,6 +18,9 @@ pub(super) fn aggregate(database: &dyn Database, call: &AggregateCall, result: &
         let filter = call.filter.clone();
         Expr::Aggregate(Box::new(headwater_sqlgen::Aggregate { function, arguments, distinct, filter }))
     };
+    if call.name != "count" {
+        call.arguments.iter().try_for_each(Value::usable)?;
+    }
     match (call.name.as_str(), call.arguments.as_slice()) {
         ("count", []) => database.value(make("pg_catalog.count", Vec::new(), false), result),
         ("count", [value]) => {

@@ -107,6 +107,9 @@ impl Translator<'_> {
     }
 
     fn literal(&mut self, part: &PlanExpr, value: &ScalarValue) -> Outcome<Value> {
+        if let ScalarValue::Dictionary(_, inner) = value {
+            return self.literal(part, inner);
+        }
         let accepted = self.database.literal(value);
         self.noted(part, accepted)?;
         let expr = Expr::Value(value.clone());
