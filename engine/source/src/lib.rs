@@ -41,5 +41,7 @@ pub use provider::{CountTable, RemoteTable};
 pub use pushdown::Support;
 pub use query::QueryContext;
 pub use registry::SourceRegistry;
-pub use scan::{OpenScan, PartitionBounds, RemoteScanExec, RemoteText, ScanCommand, SortKey};
+pub use scan::{
+    Kept, OpenQuery, OpenScan, PartitionBounds, RemoteColumn, RemoteQuery, RemoteScanExec, RemoteText, ScanCommand, SortKey,
+};
 pub use source::{RemoteSource, Source};

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::Expr;
 use headwater_common::{Error, Result};
 
 use crate::diagnosis::Finding;
 use crate::metadata::{Discovery, TableMeta};
 use crate::pushdown::Support;
-use crate::scan::{OpenScan, PartitionBounds, RemoteText, ScanCommand, SortKey};
+use crate::scan::{Kept, OpenQuery, OpenScan, PartitionBounds, RemoteQuery, RemoteText, ScanCommand, SortKey};
 
 /// A store that a session sees as a catalog.
 #[async_trait]
@@ -84,6 +85,26 @@ pub trait RemoteSource: Source {
     /// Starts reading. The stream cancels the work at the source when it is dropped, and ends in an error when the source
     /// breaks off.
     fn open(self: Arc<Self>, scan: OpenScan) -> Result<SendableRecordBatchStream>;
+
+    /// One statement that computes a sub-plan exactly as Headwater does, or every part of it that keeps it here. All scans of
+    /// the plan read tables of this source; its column types are those of the plan's schema. `target` is the largest number
+    /// of texts the statement is split into.
+    fn translate(&self, plan: &LogicalPlan, _target: usize) -> Result<RemoteQuery, Vec<Kept>> {
+        let reason = format!("{} sources compute no sub-plans", self.kind());
+        Err(vec![Kept::new(plan.display().to_string(), reason)])
+    }
+
+    /// Starts one text of a [`RemoteQuery`]. As with [`Self::open`], a dropped stream cancels the work at the source, and a
+    /// source that breaks off is an error.
+    fn open_query(self: Arc<Self>, _query: OpenQuery) -> Result<SendableRecordBatchStream> {
+        Err(Error::internal(format!("{} sources compute no sub-plans", self.kind())))
+    }
+
+    /// A text of the source's own language that returns rows, with the columns that the source says it has. It must be one
+    /// statement that changes nothing.
+    async fn describe(&self, _text: &str) -> Result<RemoteQuery> {
+        Err(Error::unsupported(format!("query() is not supported by {} sources", self.kind())))
+    }
 
     /// Whether the source gives columns that an INSERT leaves out their defaults. If so, the rows of [`Self::insert`] do not
     /// have these columns; otherwise they have them with nulls.

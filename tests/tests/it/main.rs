@@ -18,6 +18,7 @@ mod files;
 mod filters;
 mod flight;
 mod injections;
+mod pushed;
 mod reads;
 mod relations;
 mod secrets;
