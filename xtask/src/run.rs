@@ -81,6 +81,16 @@ pub(crate) fn test(filters: &[&str]) -> Result<(), String> {
     if status.success() && failed == 0 { Ok(()) } else { Err("tests failed".into()) }
 }
 
+/// TPC-H over three sources at a scale factor.
+pub(crate) fn tpch(scale_factor: &str) -> Result<(), String> {
+    servers::act("up", &[])?;
+    let arguments = ["test", "--workspace", "--locked", "--test", "it", "--", "--nocapture", "tpch::"];
+    println!("== cargo {}", arguments.join(" "));
+    let command = Command::new("cargo").args(arguments).envs(servers::environment()?).env("TEST_TPCH_SF", scale_factor).status();
+    let status = command.map_err(|e| format!("cargo: {e}"))?;
+    if status.success() { Ok(()) } else { Err("there are wrong answers".into()) }
+}
+
 /// Random queries on every route and in every oracle.
 pub(crate) fn differential(options: &[&str]) -> Result<(), String> {
     servers::act("up", &[])?;
