@@ -23,20 +23,6 @@ use headwater_tests::{TestDatabase, connect, server};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tpch");
 
-const POSTGRES: &str = "
-    CREATE TABLE orders (o_orderkey bigint PRIMARY KEY, o_custkey bigint NOT NULL, o_orderstatus text NOT NULL,
-        o_totalprice numeric(15, 2) NOT NULL, o_orderdate date NOT NULL, o_orderpriority text NOT NULL,
-        o_clerk text NOT NULL, o_shippriority integer NOT NULL, o_comment text NOT NULL);
-    CREATE TABLE customer (c_custkey bigint PRIMARY KEY, c_name text NOT NULL, c_address text NOT NULL,
-        c_nationkey integer NOT NULL, c_phone text NOT NULL, c_acctbal numeric(15, 2) NOT NULL,
-        c_mktsegment text NOT NULL, c_comment text NOT NULL)";
-
-const CLICKHOUSE: &str = "CREATE TABLE lineitem (
-    l_orderkey Int64, l_partkey Int64, l_suppkey Int64, l_linenumber Int64, l_quantity Decimal(15, 2),
-    l_extendedprice Decimal(15, 2), l_discount Decimal(15, 2), l_tax Decimal(15, 2), l_returnflag String,
-    l_linestatus String, l_shipdate Date32, l_commitdate Date32, l_receiptdate Date32, l_shipinstruct String,
-    l_shipmode String, l_comment String) ENGINE = MergeTree ORDER BY (l_orderkey, l_linenumber)";
-
 /// What a query must answer.
 struct Answer {
     query: u64,
@@ -124,7 +110,8 @@ struct Tables {
 }
 
 async fn load(folder: &Path) -> Tables {
-    let postgres = TestDatabase::create("TEST_PG15_URL", POSTGRES).await;
+    let tables = |source: &str| fs::read_to_string(format!("{FOLDER}/{source}.sql")).unwrap();
+    let postgres = TestDatabase::create("TEST_PG15_URL", &tables("postgres")).await;
     let client = connect(&postgres.url()).await;
     for table in ["orders", "customer"] {
         let mut sink = pin!(client.copy_in(&format!("COPY {table} FROM STDIN (FORMAT csv)")).await.unwrap());
@@ -132,7 +119,7 @@ async fn load(folder: &Path) -> Tables {
         sink.close().await.unwrap();
     }
     postgres.run("ANALYZE").await;
-    let clickhouse = ClickHouseDatabase::create(CLICKHOUSE).await;
+    let clickhouse = ClickHouseDatabase::create(&tables("clickhouse")).await;
     let lineitem = fs::read(folder.join("lineitem.parquet")).unwrap();
     clickhouse.insert("lineitem", "Parquet", &lineitem).await;
     Tables { postgres, clickhouse }
