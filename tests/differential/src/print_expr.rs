@@ -221,7 +221,9 @@ impl Printer<'_> {
             Function::Right => ("right(", ", "),
             Function::TrimStart => return self.wrapped("ltrim(", &arguments[0], ", ' ')"),
             Function::TrimEnd => return self.wrapped("rtrim(", &arguments[0], ", ' ')"),
-            Function::Reverse if dialect == Dialect::DuckDb => return Err("DuckDB keeps letters with their marks together"),
+            Function::Reverse if dialect == Dialect::DuckDb => {
+                return Err("DuckDB keeps letters with their marks together");
+            }
             Function::Reverse => ("reverse(", ""),
             Function::Repeat => ("repeat(", ", "),
             Function::SplitPart => ("split_part(", ", "),
@@ -243,6 +245,9 @@ impl Printer<'_> {
 
     /// Functions of dates and times.
     fn time_call(&mut self, function: Function, argument: &Expr) -> Print {
+        if argument.ty() == Type::Instant {
+            self.no_zones()?;
+        }
         let part = match function {
             Function::Year if self.dialect == Dialect::Postgres => {
                 return Err("years before the common era are counted without a year 0");
@@ -250,11 +255,16 @@ impl Printer<'_> {
             Function::Year => "year",
             Function::Quarter => "quarter",
             Function::Month => "month",
+            Function::Week => "week",
             Function::Day => "day",
             Function::DayOfYear => "doy",
             Function::DayOfWeek => "dow",
             Function::Hour => "hour",
             Function::Minute => "minute",
+            Function::Second => {
+                self.oracles_differ("seconds have fractions elsewhere")?;
+                "second"
+            }
             Function::NextMonth => return self.wrapped("CAST(", argument, " + INTERVAL '1 month' AS DATE)"),
             Function::NextDay => return self.wrapped("CAST(", argument, " + INTERVAL '1 day' AS DATE)"),
             Function::LaterHours => return self.wrapped("(", argument, " + INTERVAL '36 hours')"),
@@ -264,12 +274,11 @@ impl Printer<'_> {
     }
 
     fn truncate(&mut self, function: Function, argument: &Expr) -> Print {
-        if self.dialect == Dialect::DuckDb && argument.ty() == Type::Instant {
-            return Err("DuckDB needs an extension for time zones");
-        }
         let unit = match function {
             Function::TruncateYear => "year",
+            Function::TruncateQuarter => "quarter",
             Function::TruncateMonth => "month",
+            Function::TruncateWeek => "week",
             Function::TruncateDay => "day",
             Function::TruncateHour => "hour",
             _ => return Err("the function has no text"),
@@ -277,9 +286,18 @@ impl Printer<'_> {
         self.wrapped(&format!("date_trunc('{unit}', "), argument, ")")
     }
 
+    fn no_zones(&self) -> Print {
+        if self.dialect == Dialect::DuckDb { Err("DuckDB needs an extension for time zones") } else { Ok(()) }
+    }
+
     fn cast(&mut self, inner: &Expr, ty: Type) -> Print {
+        if (inner.ty() == Type::Instant) != (ty == Type::Instant) {
+            self.no_zones()?;
+        }
         match (inner.ty(), ty) {
-            (Type::Float | Type::Decimal, to) if to.is_integer() => self.oracles_differ("fractions are rounded elsewhere")?,
+            (Type::Float | Type::Decimal, to) if to.is_integer() => {
+                self.oracles_differ("fractions are rounded elsewhere")?
+            }
             (Type::Float | Type::Date | Type::Timestamp, Type::Text) => {
                 self.oracles_differ("floats and times have other texts elsewhere")?;
             }

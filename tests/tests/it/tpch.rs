@@ -146,11 +146,8 @@ async fn run(session: &Session, sql: &str) -> Result<Vec<RecordBatch>, Error> {
 async fn every_tpch_query_over_three_sources_gives_the_published_answer() {
     let scale_factor = environment::variable("TEST_TPCH_SF").unwrap_or_else(|| "0.01".to_owned());
     let folder = tempfile::tempdir().unwrap();
-    let made = Command::new(server("TEST_PYTHON"))
-        .arg(format!("{FOLDER}/data.py"))
-        .arg(&scale_factor)
-        .arg(folder.path())
-        .status();
+    let made =
+        Command::new(server("TEST_PYTHON")).arg(format!("{FOLDER}/data.py")).arg(&scale_factor).arg(folder.path()).status();
     assert!(made.unwrap().success(), "the tables could not be made");
     let answers = fs::read_to_string(folder.path().join("answers.json")).unwrap();
     let answers: Vec<serde_json::Value> = serde_json::from_str(&answers).unwrap();

@@ -9,11 +9,26 @@ pub(super) fn call(function: Function, ty: Type, arguments: Vec<Expr>) -> Expr {
     Expr::Call { function, arguments, ty }
 }
 
-const DATE_PARTS: [Function; 6] =
-    [Function::Year, Function::Quarter, Function::Month, Function::Day, Function::DayOfYear, Function::DayOfWeek];
+const DATE_PARTS: [Function; 7] = [
+    Function::Year,
+    Function::Quarter,
+    Function::Month,
+    Function::Week,
+    Function::Day,
+    Function::DayOfYear,
+    Function::DayOfWeek,
+];
 
-const TRUNCATIONS: [Function; 4] =
-    [Function::TruncateYear, Function::TruncateMonth, Function::TruncateDay, Function::TruncateHour];
+const TIME_PARTS: [Function; 5] = [Function::Year, Function::Day, Function::Hour, Function::Minute, Function::Second];
+
+const TRUNCATIONS: [Function; 6] = [
+    Function::TruncateYear,
+    Function::TruncateQuarter,
+    Function::TruncateMonth,
+    Function::TruncateWeek,
+    Function::TruncateDay,
+    Function::TruncateHour,
+];
 
 impl Generator {
     pub(super) fn literal(&mut self, ty: Type, tame: bool) -> Expr {
@@ -110,8 +125,9 @@ impl Generator {
             }
             6 => Expr::Cast(Box::new(self.column_or_literal(scope, Type::Int4, false)), ty),
             7 => {
-                let time = self.column_or_literal(scope, Type::Timestamp, false);
-                call(*self.random.pick(&[Function::Hour, Function::Minute, Function::Day]), ty, vec![time])
+                let of = *self.random.pick(&[Type::Timestamp, Type::Instant]);
+                let time = self.column_or_literal(scope, of, false);
+                call(*self.random.pick(&TIME_PARTS), ty, vec![time])
             }
             8 => call(Function::Bytes, ty, vec![self.text_leaf(scope)]),
             9 => {
@@ -141,7 +157,9 @@ impl Generator {
         match self.random.below(7) {
             0 => call(Function::Abs, Type::Float, vec![leaf(self)]),
             1 => Expr::Cast(Box::new(self.tame_integer(scope)), Type::Float),
-            2 => call(*self.random.pick(&[Function::Floor, Function::Ceil, Function::Round]), Type::Float, vec![leaf(self)]),
+            2 => {
+                call(*self.random.pick(&[Function::Floor, Function::Ceil, Function::Round]), Type::Float, vec![leaf(self)])
+            }
             3 => Expr::Cast(Box::new(self.column_or_literal(scope, Type::Decimal, true)), Type::Float),
             4 if depth > 0 => Expr::Arithmetic(Arithmetic::Divide, Box::new([leaf(self), leaf(self)])),
             _ => {
@@ -170,12 +188,17 @@ impl Generator {
             Type::Date if self.random.chance(50) => {
                 call(*self.random.pick(&[Function::NextMonth, Function::NextDay]), ty, vec![leaf])
             }
-            Type::Date => match self.column(scope, Type::Timestamp, false) {
-                Some(column) => Expr::Cast(Box::new(column.expr()), ty),
-                None => leaf,
-            },
-            Type::Timestamp if self.random.chance(30) => {
-                Expr::Cast(Box::new(self.column_or_literal(scope, Type::Date, false)), ty)
+            Type::Date => {
+                let of = *self.random.pick(&[Type::Timestamp, Type::Instant]);
+                match self.column(scope, of, false) {
+                    Some(column) => Expr::Cast(Box::new(column.expr()), ty),
+                    None => leaf,
+                }
+            }
+            _ if self.random.chance(30) => {
+                let others = [Type::Date, if ty == Type::Instant { Type::Timestamp } else { Type::Instant }];
+                let of = *self.random.pick(&others);
+                Expr::Cast(Box::new(self.column_or_literal(scope, of, false)), ty)
             }
             _ if self.random.chance(30) => call(Function::LaterHours, ty, vec![leaf]),
             _ => call(*self.random.pick(&TRUNCATIONS), ty, vec![leaf]),

@@ -26,8 +26,13 @@ impl Generator {
             order.push(key);
         }
         let (function, arguments) = self.window_function(scope, ty, unique.is_some());
-        let framed =
-            matches!(function, WindowFunction::Aggregate(_) | WindowFunction::FirstValue | WindowFunction::LastValue | WindowFunction::NthValue);
+        let framed = matches!(
+            function,
+            WindowFunction::Aggregate(_)
+                | WindowFunction::FirstValue
+                | WindowFunction::LastValue
+                | WindowFunction::NthValue
+        );
         let frame = (framed && unique.is_some() && self.random.chance(50))
             .then(|| (self.random.below(3) as u32, self.random.below(3) as u32));
         if order.is_empty() {
