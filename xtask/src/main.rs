@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         ["check"] => run::check(),
         ["test", filters @ ..] => run::test(filters),
         ["servers", action @ ("up" | "down" | "env"), services @ ..] => servers::act(action, services),
-        ["tpch"] => run::tpch("0.01"),
+        ["tpch"] => run::tpch("0.1"),
         ["tpch", "--sf", scale_factor] => run::tpch(scale_factor),
         ["differential", options @ ..] => run::differential(options),
         ["layers"] => layers::check(),
