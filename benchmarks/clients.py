@@ -97,6 +97,18 @@ def adbc_flight_one(port: str, count: str) -> None:
         latencies(once, int(count))
 
 
+def clickhouse_connect_scan(port: str, sql: str) -> None:
+    import clickhouse_connect
+    import pyarrow  # noqa: F401
+
+    client = clickhouse_connect.get_client(host="127.0.0.1", port=int(port), username="app", password="secret")
+    before = resident("VmRSS:")
+    start = time.perf_counter()
+    with client.query_arrow_stream(sql) as stream:
+        rows = sum(batch.num_rows for batch in stream)
+    report(time.perf_counter() - start, rows, before)
+
+
 def varint(number: int) -> bytes:
     out = bytearray()
     while number > 127:

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -113,16 +114,20 @@ def machine() -> None:
     total = int(open("/proc/meminfo").readline().split()[1]) / 1024 / 1024
     loads = " ".join(f"{x:.1f}" for x in os.getloadavg())
     print(f"{len(os.sched_getaffinity(0))} cores ({model}), {total:.0f} GiB, Linux {platform.release()}; load at start {loads}.")
-    names = ["duckdb", "connectorx", "adbc-driver-postgresql", "adbc-driver-flightsql", "pyarrow", "roapi", "pysail"]
-    print("Versions: " + ", ".join(f"{n} {version(n)}" for n in names) + f", Python {platform.python_version()}.\n")
+    names = ["duckdb", "clickhouse-connect", "connectorx", "adbc-driver-postgresql", "adbc-driver-flightsql", "pyarrow", "roapi", "pysail"]
+    lock = (HERE / "federation/peer/Cargo.lock").read_text()
+    locked = re.findall(r'name = "(datafusion|datafusion-federation|datafusion-table-providers)"\nversion = "([^"]+)"', lock)
+    versions = [f"{name} {found}" for name, found in [*((n, version(n)) for n in names), *locked]]
+    print(f"Versions: {', '.join(versions)}, Python {platform.python_version()}.\n")
 
 
 def main() -> None:
+    import federation
     import flight
     import postgres
 
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["postgres", "flight", "all"])
+    parser.add_argument("what", choices=["postgres", "flight", "federation", "all"])
     parser.add_argument("--cache", type=pathlib.Path, required=True)
     parser.add_argument("--bin", type=pathlib.Path, required=True)
     parser.add_argument("--sf", required=True)
@@ -130,10 +135,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, required=True)
     given = parser.parse_args()
     machine()
-    if given.what != "flight":
+    if given.what in ("postgres", "all"):
         postgres.measure(given.cache, given.bin, given.sf, given.repeats)
-    if given.what != "postgres":
+    if given.what in ("flight", "all"):
         flight.measure(given.cache, given.bin, given.rows, given.repeats)
+    if given.what in ("federation", "all"):
+        federation.measure(given.cache, given.bin, given.sf, given.repeats)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,13 @@ def numbers_path(cache: pathlib.Path, rows: int) -> pathlib.Path:
     return cache / "data" / f"numbers-{rows}" / "numbers.parquet"
 
 
-def psql(sql: str, **more) -> str:
-    command = ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", POSTGRES, "-c", sql]
+def postgres_url(database: str) -> str:
+    """The URL of another database on the same server."""
+    return POSTGRES.replace("/postgres?", f"/{database}?")
+
+
+def psql(sql: str, url: str = POSTGRES, **more) -> str:
+    command = ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", url, "-c", sql]
     return subprocess.run(command, check=True, capture_output=True, text=True, **more).stdout.strip()
 
 
@@ -79,7 +84,7 @@ def readme(cache: pathlib.Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["lineitem", "numbers", "readme"])
+    parser.add_argument("what", choices=["lineitem", "numbers", "tpch", "readme"])
     parser.add_argument("--cache", type=pathlib.Path, required=True)
     parser.add_argument("--sf", default="1")
     parser.add_argument("--rows", type=int, default=10_000_000)
@@ -87,6 +92,10 @@ def main() -> None:
     given = parser.parse_args()
     if given.what == "lineitem":
         lineitem(given.cache, given.sf, given.only_check)
+    elif given.what == "tpch":
+        from federation import load
+
+        load.load(given.cache, given.sf, given.only_check)
     elif given.what == "readme":
         readme(given.cache)
     else:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Headwater and its peers in one run, side by side, and prints the tables as Markdown.
-#   run.sh [postgres|flight|all] [--sf N] [--rows N] [--repeats N] [--smoke] [--final]
-#     --sf N       scale factor of TPC-H (default 1: 6 million rows of lineitem)
+#   run.sh [postgres|flight|federation|all] [--sf N] [--rows N] [--repeats N] [--smoke] [--final]
+#     --sf N       scale factor of TPC-H (default 1: 6 million rows of lineitem; of federation 0.1)
 #     --rows N     rows of the table that Flight serves (default 10000000)
 #     --repeats N  runs of each side (default 5)
 #     --smoke      a tiny run with debug binaries, to see that everything works; its numbers say nothing
@@ -11,10 +11,10 @@
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd); ROOT=$(dirname "$HERE")
 CACHE=${HEADWATER_BENCHMARKS:-/var/tmp/headwater-benchmarks}
-WHAT=all; SF=1; ROWS=10000000; REPEATS=5; PROFILE=release; FINAL=; WRITE=
+WHAT=all; SF=; ROWS=10000000; REPEATS=5; PROFILE=release; FINAL=; WRITE=
 while (($#)); do
   case $1 in
-    postgres | flight | all) WHAT=$1 ;;
+    postgres | flight | federation | all) WHAT=$1 ;;
     --sf) SF=$2; shift ;;
     --rows) ROWS=$2; shift ;;
     --repeats) REPEATS=$2; shift ;;
@@ -25,6 +25,8 @@ while (($#)); do
   esac
   shift
 done
+[ -n "$SF" ] || { SF=1; [ "$WHAT" = federation ] && SF=0.1; }
+measures() { [ "$WHAT" = all ] || [ "$WHAT" = "$1" ]; }
 say() { printf '%s\n' "$*" >&2; }
 mkdir -p "$CACHE/data"; chmod 755 "$CACHE"; PYTHON=$CACHE/venv/bin/python; BIN=$CACHE/bin-$PROFILE
 
@@ -42,17 +44,29 @@ if [ -z "$FINAL" ]; then
   (cd "$ROOT" && cargo build -q "${FLAGS[@]}")
   TARGET=$(cd "$ROOT" && cargo metadata --format-version 1 --no-deps | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
   mkdir -p "$BIN"; cp -f "$TARGET/$PROFILE/headwater" "$TARGET/$PROFILE/headwater-benchmarks" "$BIN/"
+  if measures federation; then
+    # The one peer that is a library. It needs the headers of OpenSSL.
+    say "building the peer of federation ($PROFILE)"
+    FLAGS=(--locked); [ $PROFILE = release ] && FLAGS+=(--release)
+    CARGO_TARGET_DIR=$CACHE/peer cargo build -q "${FLAGS[@]}" --manifest-path "$HERE/federation/peer/Cargo.toml"
+    cp -f "$CACHE/peer/$PROFILE/federation-peer" "$BIN/"
+  fi
 fi
-for file in "$PYTHON" "$BIN/headwater" "$BIN/headwater-benchmarks"; do
+NEEDED=("$PYTHON" "$BIN/headwater" "$BIN/headwater-benchmarks"); measures federation && NEEDED+=("$BIN/federation-peer")
+for file in "${NEEDED[@]}"; do
   [ -x "$file" ] || { say "$file is missing; run without --final first"; exit 1; }
 done
 
-if [ "$WHAT" != flight ]; then
+if measures postgres; then
   PORT_BASE=23000 "$ROOT/tests/servers/up.sh" "$CACHE/servers" pg15 >&2
   "$PYTHON" "$HERE/prepare.py" lineitem --cache "$CACHE" --sf "$SF" ${FINAL:+--only-check} >&2
 fi
-if [ "$WHAT" != postgres ]; then
+if measures flight; then
   "$PYTHON" "$HERE/prepare.py" numbers --cache "$CACHE" --rows "$ROWS" ${FINAL:+--only-check} >&2
+fi
+if measures federation; then
+  PORT_BASE=23000 "$ROOT/tests/servers/up.sh" "$CACHE/servers" pg15 clickhouse >&2
+  "$PYTHON" "$HERE/prepare.py" tpch --cache "$CACHE" --sf "$SF" ${FINAL:+--only-check} >&2
 fi
 "$PYTHON" "$HERE/measure.py" "$WHAT" --cache "$CACHE" --bin "$BIN" --sf "$SF" --rows "$ROWS" --repeats "$REPEATS" |
   tee "$CACHE/tables.md"

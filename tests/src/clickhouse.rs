@@ -30,6 +30,12 @@ impl ClickHouseDatabase {
         &self.name
     }
 
+    /// Inserts data of a format into a table, directly.
+    pub async fn insert(&self, table: &str, format: &str, data: &[u8]) {
+        let parameters = format!("database={}&query=INSERT%20INTO%20{table}%20FORMAT%20{format}", self.name);
+        post(&address(), &parameters, data).await.unwrap_or_else(|e| panic!("{table}: {e}"));
+    }
+
     /// Runs a statement directly.
     pub async fn run(&self, sql: &str) {
         self.text(sql).await;
@@ -84,16 +90,21 @@ pub fn address() -> String {
     rest.trim_end_matches('/').to_owned()
 }
 
-/// Asks the server directly, over HTTP 1.0, which ends an answer by closing the connection.
+/// Asks the server directly.
 pub async fn text(address: &str, database: &str, sql: &str) -> Result<String, String> {
+    post(address, &format!("database={database}"), sql.as_bytes()).await
+}
+
+/// One request over HTTP 1.0, which ends an answer by closing the connection.
+async fn post(address: &str, parameters: &str, body: &[u8]) -> Result<String, String> {
     let mut stream = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
     let head = format!(
-        "POST /?database={database}&wait_end_of_query=1 HTTP/1.0\r\nX-ClickHouse-User: app\r\nX-ClickHouse-Key: secret\r\n\
+        "POST /?{parameters}&wait_end_of_query=1 HTTP/1.0\r\nX-ClickHouse-User: app\r\nX-ClickHouse-Key: secret\r\n\
          Content-Length: {}\r\n\r\n",
-        sql.len()
+        body.len()
     );
     stream.write_all(head.as_bytes()).await.map_err(|e| e.to_string())?;
-    stream.write_all(sql.as_bytes()).await.map_err(|e| e.to_string())?;
+    stream.write_all(body).await.map_err(|e| e.to_string())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.map_err(|e| e.to_string())?;
     let answer = String::from_utf8_lossy(&answer).into_owned();

@@ -18,7 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("flight-server", &["common", "source", "engine", "clickhouse", "postgres", "files"]),
     ("cli", &["common", "source", "engine", "flight-server"]),
     ("tests", &["common", "source", "sqlgen", "engine", "clickhouse", "postgres", "files", "flight-server"]),
-    ("differential", &["common", "engine", "postgres", "files", "tests"]),
+    ("differential", &["common", "engine", "clickhouse", "postgres", "files", "tests"]),
     ("benchmarks", &["common", "source", "engine", "postgres", "files", "flight-server"]),
 ];
 

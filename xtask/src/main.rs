@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask check | test | differential | servers | layers | sizes | deny | docs`.
+//! Project tasks: `cargo xtask check | test | tpch | differential | servers | layers | sizes | deny | docs`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task prints what it does")]
 
 mod deny;
@@ -11,7 +11,7 @@ mod sql_text;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask check | test [filter ...] | differential [--queries N] [--seed S] [--minutes M] | servers up|down|env [service ...] | layers | sizes | deny | docs [--write]";
+const USAGE: &str = "usage: cargo xtask check | test [filter ...] | tpch [--sf N] | differential [--queries N] [--seed S] [--minutes M] [--release] | servers up|down|env [service ...] | layers | sizes | deny | docs [--write]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -20,6 +20,8 @@ fn main() -> ExitCode {
         ["check"] => run::check(),
         ["test", filters @ ..] => run::test(filters),
         ["servers", action @ ("up" | "down" | "env"), services @ ..] => servers::act(action, services),
+        ["tpch"] => run::tpch("0.1"),
+        ["tpch", "--sf", scale_factor] => run::tpch(scale_factor),
         ["differential", options @ ..] => run::differential(options),
         ["layers"] => layers::check(),
         ["sizes"] => sizes::check(),

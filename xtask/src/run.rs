@@ -81,13 +81,26 @@ pub(crate) fn test(filters: &[&str]) -> Result<(), String> {
     if status.success() && failed == 0 { Ok(()) } else { Err("tests failed".into()) }
 }
 
-/// Random queries on every route and in every oracle.
+/// TPC-H over three sources at a scale factor.
+pub(crate) fn tpch(scale_factor: &str) -> Result<(), String> {
+    servers::act("up", &[])?;
+    let arguments = ["test", "--workspace", "--locked", "--test", "it", "--", "--nocapture", "tpch::"];
+    println!("== cargo {}", arguments.join(" "));
+    let command =
+        Command::new("cargo").args(arguments).envs(servers::environment()?).env("TEST_TPCH_SF", scale_factor).status();
+    let status = command.map_err(|e| format!("cargo: {e}"))?;
+    if status.success() { Ok(()) } else { Err("there are wrong answers".into()) }
+}
+
+/// Random queries on every route and in every oracle; `--release` is for large campaigns.
 pub(crate) fn differential(options: &[&str]) -> Result<(), String> {
+    let (release, options): (Vec<&str>, Vec<&str>) = options.iter().partition(|o| **o == "--release");
     servers::act("up", &[])?;
     // The whole workspace, so that the dependencies have the features that they have in the tests.
-    cargo(&["build", "--workspace", "--bins", "--locked"])?;
+    cargo(&[&["build", "--workspace", "--bins", "--locked"], release.as_slice()].concat())?;
     let target = headwater_common::environment::variable("CARGO_TARGET_DIR").unwrap_or_else(|| "target".to_owned());
-    let program = std::path::Path::new(&target).join("debug/headwater-differential");
+    let program = std::path::Path::new(&target).join(if release.is_empty() { "debug" } else { "release" });
+    let program = program.join("headwater-differential");
     let status = Command::new(&program).args(options).envs(servers::environment()?).status();
     let status = status.map_err(|e| format!("{}: {e}", program.display()))?;
     if status.success() { Ok(()) } else { Err("there are differences".into()) }

@@ -232,7 +232,10 @@ fn sides(columns: &Columns<'_>, name: &str, family: Family, value: &ScalarValue)
             if !(columns.deterministic)(name) {
                 return Err(format!("`{name}`: its collation finds different texts equal"));
             }
-            let Some(text) = text else { return Ok((column.cast("text"), sql::Expr::Value(ScalarValue::Utf8(None)))) };
+            let Some(text) = text else {
+                let null = sql::Expr::Value(ScalarValue::Utf8(None));
+                return Ok(if family == Family::Uuid { (column, null.cast("uuid")) } else { (column.cast("text"), null) });
+            };
             if text.contains('\0') {
                 return Err(format!("`{name}` is compared with a text that the server cannot hold"));
             }

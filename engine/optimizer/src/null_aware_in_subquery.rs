@@ -22,8 +22,8 @@ use datafusion::prelude::Expr;
 /// would return wrong rows. EXISTS has no third value, so a mark join is right for it.
 ///
 /// An IN that stands alone among the parts of a WHERE joined by AND is left to DataFusion's semi and null-aware anti joins,
-/// which are right; only a correlated NOT IN, which those refuse, is rewritten there too. When neither side can be null,
-/// nothing is rewritten.
+/// which are right; only a correlated NOT IN, which those refuse, and one of a value without columns, of which they make a
+/// filter that forgets nulls, are rewritten there too. When neither side can be null, nothing is rewritten.
 #[derive(Debug, Default)]
 pub struct NullAwareInSubquery;
 
@@ -44,9 +44,7 @@ fn rewrite_filter(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let mut parts = Vec::new();
     for part in split_conjunction_owned(filter.predicate.clone()) {
         let part = match part {
-            Expr::InSubquery(alone) if !alone.negated || alone.subquery.outer_ref_columns.is_empty() => {
-                Expr::InSubquery(alone)
-            }
+            Expr::InSubquery(alone) if !alone.negated || null_aware_join(&alone) => Expr::InSubquery(alone),
             part => {
                 let rewritten = part.transform_up(|expr| rewrite_in(expr, &schema))?;
                 changed |= rewritten.transformed;
@@ -59,6 +57,11 @@ fn rewrite_filter(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         Some(predicate) if changed => Ok(Transformed::yes(LogicalPlan::Filter(Filter::try_new(predicate, filter.input)?))),
         _ => Ok(Transformed::no(LogicalPlan::Filter(filter))),
     }
+}
+
+/// Whether DataFusion's null-aware anti join computes this NOT IN.
+fn null_aware_join(alone: &InSubquery) -> bool {
+    alone.subquery.outer_ref_columns.is_empty() && alone.expr.any_column_refs()
 }
 
 fn rewrite_in(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {

@@ -123,7 +123,7 @@ pub async fn run(plan: Plan, progress: impl Fn(&str) + Send + Sync + Clone + 'st
 async fn worker(shared: Arc<Shared>, progress: impl Fn(&str)) -> Report {
     let plan = &shared.plan;
     let (mut report, mut current) = (Report::default(), None);
-    let turns = Route::turns();
+    let turns = [Route::turns(true), Route::turns(false)];
     while !shared.stop.load(Ordering::Relaxed) {
         let late = plan.minutes.is_some_and(|m| shared.watch.elapsed() > Duration::from_secs(m * 60));
         let index = shared.next.fetch_add(1, Ordering::Relaxed);
@@ -136,7 +136,8 @@ async fn worker(shared: Arc<Shared>, progress: impl Fn(&str)) -> Report {
         }
         let Some((_, universe)) = &mut current else { break };
         let query = generate::query(plan.seed, index);
-        let turn = turns[(index / 3 % turns.len() as u64) as usize];
+        let turns = &turns[(index % 2) as usize];
+        let turn = turns[(index / 6 % turns.len() as u64) as usize];
         let findings = crate::check::check(universe, &query, turn, index, &mut report).await;
         report.queries += 1;
         for finding in findings {
@@ -174,10 +175,10 @@ async fn describe(universe: &mut Universe, seed: u64, index: u64, query: &Query,
     let text = match check {
         Check::Relation(relation, route) => {
             let pair = relation.queries(&query);
-            pair.map(|(a, b)| format!("{}\n  and {}", Universe::text(&a, route), Universe::text(&b, route)))
+            pair.map(|(a, b)| format!("{}\n  and {}", universe.text(&a, route), universe.text(&b, route)))
         }
-        Check::Route(route) => Some(Universe::text(&query, route)),
-        _ => Some(Universe::text(&query, Route::REFERENCE)),
+        Check::Route(route) => Some(universe.text(&query, route)),
+        _ => Some(universe.text(&query, Route::REFERENCE)),
     };
     format!(
         "DIFFERENCE {} at seed {seed}, query {index}, {}\n  {}\n  here:  {}\n  there: {}\n{rows}",

@@ -39,6 +39,12 @@ const REFUSALS: &[&str] = &[
     "Selectivity is out of limit",
 ];
 
+/// Whether an outcome is a query that is refused.
+fn refused(outcome: &Outcome) -> bool {
+    let beyond = |message: &String| message.contains("Timestamp ") && message.contains(" out of range");
+    error_has(outcome, REFUSALS) || outcome.as_ref().err().is_some_and(beyond)
+}
+
 /// The list. A difference between two routes of Headwater's is never agreed unless one of them refuses.
 pub(crate) const AGREED: &[Agreed] = &[
     Agreed {
@@ -54,7 +60,7 @@ pub(crate) const AGREED: &[Agreed] = &[
         name: "Refused queries",
         applies: |against, ours, theirs| {
             let own = matches!(against, Against::Headwater | Against::Related);
-            error_has(ours, REFUSALS) || (own && error_has(theirs, REFUSALS))
+            refused(ours) || (own && refused(theirs))
         },
     },
     Agreed {

@@ -32,7 +32,7 @@ pub(crate) async fn minimize(universe: &mut Universe, query: &Query, finding: Fi
     let (mut query, mut finding, mut tried) = (query.clone(), finding, 0);
     'smaller: loop {
         let mut candidates = smaller(&query);
-        let size = |q: &Query| Universe::text(q, crate::routes::Route::REFERENCE).len();
+        let size = |q: &Query| universe.text(q, crate::routes::Route::REFERENCE).len();
         candidates.retain(|c| size(c) < size(&query));
         candidates.sort_by_key(size);
         for candidate in candidates {

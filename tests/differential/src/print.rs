@@ -54,6 +54,8 @@ pub(crate) fn type_name(dialect: Dialect, ty: Type) -> &'static str {
         (Type::Date, _) => "DATE",
         (Type::Timestamp, Dialect::Headwater) => "TIMESTAMP(6)",
         (Type::Timestamp, _) => "TIMESTAMP",
+        (Type::Instant, Dialect::Headwater) => "TIMESTAMP(6) WITH TIME ZONE",
+        (Type::Instant, _) => "TIMESTAMPTZ",
         (Type::Bytes, Dialect::DuckDb) => "BLOB",
         (Type::Bytes, _) => "BYTEA",
     }
@@ -83,14 +85,16 @@ pub(crate) fn literal(dialect: Dialect, value: &Value, ty: Type) -> String {
         }
         Value::Timestamp(micros) if dialect == Dialect::Postgres => {
             let (days, rest) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000));
-            format!("(TIMESTAMP '1970-01-01' + INTERVAL '{days} days' + INTERVAL '{rest} microseconds')")
+            let start = if ty == Type::Instant { "TIMESTAMPTZ '1970-01-01 00:00:00+00'" } else { "TIMESTAMP '1970-01-01'" };
+            format!("({start} + INTERVAL '{days} days' + INTERVAL '{rest} microseconds')")
         }
         Value::Timestamp(micros) => {
             let (year, month, day) = civil(micros.div_euclid(86_400_000_000));
             let rest = micros.rem_euclid(86_400_000_000);
             let (seconds, fraction) = (rest / 1_000_000, rest % 1_000_000);
             let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-            format!("CAST('{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{fraction:06}' AS {name})")
+            let zone = if ty == Type::Instant { "+00:00" } else { "" };
+            format!("CAST('{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{fraction:06}{zone}' AS {name})")
         }
         Value::Bytes(bytes) => bytes_literal(dialect, bytes),
     }
@@ -299,6 +303,10 @@ impl Printer<'_> {
             WindowFunction::Lead => "lead(",
             WindowFunction::FirstValue => "first_value(",
             WindowFunction::LastValue => "last_value(",
+            WindowFunction::NthValue => "nth_value(",
+            WindowFunction::Ntile => "ntile(",
+            WindowFunction::PercentRank => "percent_rank(",
+            WindowFunction::CumulativeShare => "cume_dist(",
         };
         self.put(name);
         self.list(arguments, ", ", Self::expr)?;

@@ -50,12 +50,7 @@ impl Printer<'_> {
             }
             Expr::Arithmetic(op, sides) => self.arithmetic(*op, sides),
             Expr::Call { function, arguments, .. } => self.call(*function, arguments),
-            Expr::Cast(inner, ty) => {
-                self.wrapped("CAST(", inner, " AS ")?;
-                self.put(type_name(self.dialect, *ty));
-                self.put(")");
-                Ok(())
-            }
+            Expr::Cast(inner, ty) => self.cast(inner, *ty),
             other => self.nested(other),
         }
     }
@@ -220,18 +215,96 @@ impl Printer<'_> {
             Function::Position => ("strpos(", ", "),
             Function::Coalesce => ("coalesce(", ", "),
             Function::NullIf => ("nullif(", ", "),
-            Function::Year | Function::Month => {
-                if function == Function::Year && dialect == Dialect::Postgres {
-                    return Err("years before the common era are counted without a year 0");
-                }
-                let part = if function == Function::Year { "year" } else { "month" };
-                self.put("CAST(");
-                self.wrapped(&format!("date_part('{part}', "), &arguments[0], ") AS BIGINT)")?;
-                return Ok(());
+            Function::Greatest => ("greatest(", ", "),
+            Function::Least => ("least(", ", "),
+            Function::Left => ("left(", ", "),
+            Function::Right => ("right(", ", "),
+            Function::TrimStart => return self.wrapped("ltrim(", &arguments[0], ", ' ')"),
+            Function::TrimEnd => return self.wrapped("rtrim(", &arguments[0], ", ' ')"),
+            Function::Reverse if dialect == Dialect::DuckDb => {
+                return Err("DuckDB keeps letters with their marks together");
             }
+            Function::Reverse => ("reverse(", ""),
+            Function::Repeat => ("repeat(", ", "),
+            Function::SplitPart => ("split_part(", ", "),
+            Function::Bytes if dialect == Dialect::DuckDb => ("strlen(", ""),
+            Function::Bytes => ("octet_length(", ""),
+            Function::Floor => ("floor(", ""),
+            Function::Ceil => ("ceil(", ""),
+            Function::Round => {
+                self.oracles_differ("halves are rounded to even elsewhere")?;
+                ("round(", "")
+            }
+            other => return self.time_call(other, &arguments[0]),
         };
         self.put(name);
         self.list(arguments, between, Self::expr)?;
+        self.put(")");
+        Ok(())
+    }
+
+    /// Functions of dates and times.
+    fn time_call(&mut self, function: Function, argument: &Expr) -> Print {
+        if argument.ty() == Type::Instant {
+            self.no_zones()?;
+        }
+        let part = match function {
+            Function::Year if self.dialect == Dialect::Postgres => {
+                return Err("years before the common era are counted without a year 0");
+            }
+            Function::Year => "year",
+            Function::Quarter => "quarter",
+            Function::Month => "month",
+            Function::Week => "week",
+            Function::Day => "day",
+            Function::DayOfYear => "doy",
+            Function::DayOfWeek => "dow",
+            Function::Hour => "hour",
+            Function::Minute => "minute",
+            Function::Second => {
+                self.oracles_differ("seconds have fractions elsewhere")?;
+                "second"
+            }
+            Function::NextMonth => return self.wrapped("CAST(", argument, " + INTERVAL '1 month' AS DATE)"),
+            Function::NextDay => return self.wrapped("CAST(", argument, " + INTERVAL '1 day' AS DATE)"),
+            Function::LaterHours => return self.wrapped("(", argument, " + INTERVAL '36 hours')"),
+            truncation => return self.truncate(truncation, argument),
+        };
+        self.wrapped(&format!("CAST(date_part('{part}', "), argument, ") AS BIGINT)")
+    }
+
+    fn truncate(&mut self, function: Function, argument: &Expr) -> Print {
+        let unit = match function {
+            Function::TruncateYear => "year",
+            Function::TruncateQuarter => "quarter",
+            Function::TruncateMonth => "month",
+            Function::TruncateWeek => "week",
+            Function::TruncateDay => "day",
+            Function::TruncateHour => "hour",
+            _ => return Err("the function has no text"),
+        };
+        self.wrapped(&format!("date_trunc('{unit}', "), argument, ")")
+    }
+
+    fn no_zones(&self) -> Print {
+        if self.dialect == Dialect::DuckDb { Err("DuckDB needs an extension for time zones") } else { Ok(()) }
+    }
+
+    fn cast(&mut self, inner: &Expr, ty: Type) -> Print {
+        if (inner.ty() == Type::Instant) != (ty == Type::Instant) {
+            self.no_zones()?;
+        }
+        match (inner.ty(), ty) {
+            (Type::Float | Type::Decimal, to) if to.is_integer() => {
+                self.oracles_differ("fractions are rounded elsewhere")?
+            }
+            (Type::Float | Type::Date | Type::Timestamp, Type::Text) => {
+                self.oracles_differ("floats and times have other texts elsewhere")?;
+            }
+            _ => {}
+        }
+        self.wrapped("CAST(", inner, " AS ")?;
+        self.put(type_name(self.dialect, ty));
         self.put(")");
         Ok(())
     }

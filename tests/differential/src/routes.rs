@@ -47,34 +47,40 @@ pub(crate) struct Route {
 impl Route {
     /// The route all others are compared with: nothing is pushed down.
     pub(crate) const REFERENCE: Route = Route { setup: Setup::Plain, placement: Placement::Memory };
-    /// The route with everything pushed down.
-    pub(crate) const PUSHED: Route = Route { setup: Setup::Plain, placement: Placement::Postgres };
+
+    /// The route of query `index` with all that can be pushed down. Every second query names only what every source has.
+    pub(crate) fn pushed(index: u64) -> Route {
+        let placement = match index % 4 {
+            0 => Placement::ClickHouse,
+            2 => Placement::AllThree,
+            _ => Placement::Postgres,
+        };
+        Route { setup: Setup::Plain, placement }
+    }
 
     /// Its name in reports.
     pub(crate) fn label(self) -> String {
-        let placement = match self.placement {
-            Placement::Memory => "memory",
-            Placement::Postgres => "postgres",
-            Placement::Parquet => "parquet",
-            Placement::PostgresAndParquet => "postgres and parquet",
-        };
-        format!("{placement}{}", self.setup.label())
+        format!("{}{}", self.placement.label(), self.setup.label())
     }
 
-    /// The routes that take turns, one a query.
-    pub(crate) fn turns() -> Vec<Route> {
+    /// The routes that take turns: of queries that name only what every source has, and of others.
+    pub(crate) fn turns(everywhere: bool) -> Vec<Route> {
         let route = |setup, placement| Route { setup, placement };
-        let mut all = vec![
-            route(Setup::Plain, Placement::Parquet),
-            route(Setup::Plain, Placement::PostgresAndParquet),
-            route(Setup::EightPartitions, Placement::Postgres),
-            route(Setup::EightPartitions, Placement::Memory),
-            route(Setup::BatchesOfOneRow, Placement::PostgresAndParquet),
-            route(Setup::BatchesOfOneRow, Placement::Memory),
-            route(Setup::LittleMemory, Placement::Postgres),
-            route(Setup::LittleMemory, Placement::Memory),
-        ];
-        all.extend(RULES.iter().map(|name| route(Setup::Without(name), Placement::Postgres)));
+        let mut all = Vec::new();
+        for setup in Setup::all() {
+            match (everywhere, setup) {
+                (true, Setup::Plain) => {}
+                (true, _) => all.extend([route(setup, Placement::ClickHouse), route(setup, Placement::AllThree)]),
+                (false, Setup::Plain) => {
+                    all.extend([route(setup, Placement::Parquet), route(setup, Placement::PostgresAndParquet)]);
+                }
+                (false, Setup::BatchesOfOneRow) => {
+                    all.extend([route(setup, Placement::PostgresAndParquet), route(setup, Placement::Memory)]);
+                }
+                (false, Setup::Without(_)) => all.push(route(setup, Placement::Postgres)),
+                (false, _) => all.extend([route(setup, Placement::Postgres), route(setup, Placement::Memory)]),
+            }
+        }
         all
     }
 }

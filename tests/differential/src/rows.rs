@@ -29,7 +29,9 @@ pub(crate) fn float_text(value: f64) -> String {
 pub(crate) fn from_text(text: &str, ty: Type) -> Result<String, String> {
     Ok(match ty {
         Type::Bool => matches!(text, "t" | "true" | "True").to_string(),
-        Type::Int2 | Type::Int4 | Type::Int8 | Type::Decimal | Type::Date | Type::Timestamp => canonical_number(text),
+        Type::Int2 | Type::Int4 | Type::Int8 | Type::Decimal | Type::Date | Type::Timestamp | Type::Instant => {
+            canonical_number(text)
+        }
         Type::Float => {
             let lower = text.to_lowercase();
             float_text(lower.parse::<f64>().map_err(|e| format!("{text} is no float: {e}"))?)
@@ -71,7 +73,7 @@ fn cells(array: &ArrayRef, ty: Type) -> Result<Vec<Cell>, String> {
             let values = array.as_primitive::<Date32Type>();
             collect(values.len(), &|i| values.is_valid(i).then(|| values.value(i).to_string()))
         }
-        Type::Timestamp => {
+        Type::Timestamp | Type::Instant => {
             let array = to(&DataType::Timestamp(TimeUnit::Microsecond, None))?;
             let values = array.as_primitive::<TimestampMicrosecondType>();
             collect(values.len(), &|i| values.is_valid(i).then(|| values.value(i).to_string()))

@@ -13,14 +13,21 @@ pub(crate) struct Column {
     pub(crate) ty: Type,
     /// Values small enough that sums of them are exact and do not overflow.
     pub(crate) tame: bool,
+    /// Whether ClickHouse has it: all other sources do.
+    pub(crate) everywhere: bool,
 }
 
 const fn column(name: &'static str, ty: Type, tame: bool) -> Column {
-    Column { name, ty, tame }
+    Column { name, ty, tame, everywhere: true }
 }
 
-/// `id` is unique and not null; `z` holds signed zeros.
-pub(crate) const COLUMNS: [Column; 16] = [
+/// A column with a type or with values that ClickHouse does not have.
+const fn elsewhere(name: &'static str, ty: Type) -> Column {
+    Column { name, ty, tame: false, everywhere: false }
+}
+
+/// `id` is unique and not null; `z` holds signed zeros; `d` and `tz` stay within the years 1900 to 2299.
+pub(crate) const COLUMNS: [Column; 18] = [
     column("id", Type::Int8, true),
     column("k", Type::Int4, true),
     column("i2", Type::Int2, true),
@@ -34,8 +41,10 @@ pub(crate) const COLUMNS: [Column; 16] = [
     column("s", Type::Text, false),
     column(AWKWARD_NAME, Type::Text, false),
     column("d", Type::Date, false),
-    column("ts", Type::Timestamp, false),
-    column("y", Type::Bytes, false),
+    elsewhere("dw", Type::Date),
+    elsewhere("ts", Type::Timestamp),
+    column("tz", Type::Instant, false),
+    elsewhere("y", Type::Bytes),
     column("u", Type::Uuid, false),
 ];
 
@@ -112,7 +121,7 @@ pub(crate) fn literal(random: &mut Random, ty: Type, tame: bool) -> Value {
         Type::Decimal => Value::Decimal(*random.pick(&[999_999_999_999_999_999, -999_999_999_999_999_999, 1, -1])),
         Type::Text => Value::Text((*random.pick(&TEXTS)).to_owned()),
         Type::Date => Value::Date(*random.pick(&[0, 19_782, -1, 2_932_896, -141_418, 11_016, 19_783])),
-        Type::Timestamp => Value::Timestamp(timestamp(random)),
+        Type::Timestamp | Type::Instant => Value::Timestamp(timestamp(random)),
         Type::Bytes => Value::Bytes(random.pick(&[&b""[..], b"\0", b"\0\xff", b"\xff", b"'\\", b"a"]).to_vec()),
         Type::Uuid => Value::Uuid(
             (*random.pick(&[
@@ -142,8 +151,19 @@ fn value(random: &mut Random, column: &Column, id: usize) -> Value {
         "g" => Value::Float((random.below(17) as f64 - 8.0) / 4.0),
         "z" => Value::Float(*random.pick(&[0.0, -0.0, 1.0, f64::NAN])),
         // Before the common era and beyond what nanoseconds reach; literals stay within four-digit years.
-        "d" if random.chance(20) => Value::Date(*random.pick(&[-735_598, -2_440_588 + 1_000, 2_932_897])),
+        "dw" if random.chance(20) => Value::Date(*random.pick(&[-735_598, -2_440_588 + 1_000, 2_932_897])),
         "ts" if random.chance(20) => Value::Timestamp(*random.pick(&[-63_555_667_200_000_001, 253_402_300_800_000_000])),
+        // All that ClickHouse's types reach.
+        "d" => Value::Date(*random.pick(&[0, 19_782, -1, -25_567, 120_529, 11_016, 19_783])),
+        "tz" => Value::Timestamp(*random.pick(&[
+            0,
+            -1,
+            1_709_251_199_999_999,
+            10_413_791_999_999_999,
+            -2_208_988_800_000_000,
+            951_782_400_000_000,
+            1,
+        ])),
         _ => literal(random, column.ty, false),
     }
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use headwater_clickhouse::ClickHouseConnector;
 use headwater_common::Limits;
 use headwater_common::config::Config;
 use headwater_engine::{Engine, Session};
 use headwater_files::FilesConnector;
 use headwater_postgres::PostgresConnector;
 use headwater_tests::TestDatabase;
+use headwater_tests::clickhouse::ClickHouseDatabase;
 use tempfile::TempDir;
 
 use crate::ast::Query;
@@ -17,7 +19,7 @@ use crate::print::{Dialect, print};
 use crate::routes::{Route, Setup};
 use crate::rows::{Outcome, from_batches};
 use crate::schema::Table;
-use crate::sources::{memory, parquet, postgres};
+use crate::sources::{clickhouse, memory, parquet, postgres};
 
 /// A query that runs longer is left out.
 const QUERY_TIME: Duration = Duration::from_secs(60);
@@ -32,6 +34,7 @@ pub(crate) struct Universe {
     pub(crate) duckdb: DuckDb,
     pub(crate) postgres: Postgres,
     _database: TestDatabase,
+    clickhouse: ClickHouseDatabase,
     _folder: TempDir,
 }
 
@@ -41,6 +44,7 @@ impl Universe {
         let folder = tempfile::tempdir().expect("a folder");
         parquet::load(folder.path(), &tables);
         let database = postgres::load(server, &tables).await;
+        let clickhouse = clickhouse::load(folder.path(), &tables).await;
         let duckdb = DuckDb::start(folder.path()).await;
         let oracle = Postgres::connect(&database.url()).await;
         let mut sessions = Vec::new();
@@ -48,16 +52,18 @@ impl Universe {
             let engine = engine(setup, &folder).await;
             parquet::add(&engine, folder.path()).await;
             postgres::add(&engine, &database).await;
+            clickhouse::add(&engine, &clickhouse).await;
             let session = engine.session("differential").expect("a session");
+            session.set("time zone", "UTC").expect("a time zone");
             memory::add(&session, &tables);
             sessions.push((setup, session));
         }
-        Self { tables, server, sessions, duckdb, postgres: oracle, _database: database, _folder: folder }
+        Self { tables, server, sessions, duckdb, postgres: oracle, _database: database, clickhouse, _folder: folder }
     }
 
     /// A query's text on a route.
-    pub(crate) fn text(query: &Query, route: Route) -> String {
-        let name = |table: &str| route.placement.name(table);
+    pub(crate) fn text(&self, query: &Query, route: Route) -> String {
+        let name = |table: &str| route.placement.name(table, self.clickhouse.name());
         print(query, Dialect::Headwater, &name).expect("Headwater's dialect has everything")
     }
 
@@ -65,7 +71,7 @@ impl Universe {
     pub(crate) async fn run(&self, query: &Query, route: Route) -> Outcome {
         let found = self.sessions.iter().find(|(setup, _)| *setup == route.setup);
         let session = &found.expect("every setup has a session").1;
-        let text = Self::text(query, route);
+        let text = self.text(query, route);
         let work = async {
             let result = session.query(&text).await.map_err(|e| e.to_string())?;
             result.collect().await.map_err(|e| e.to_string())
@@ -94,6 +100,6 @@ async fn engine(setup: Setup, folder: &TempDir) -> Engine {
         }
         Setup::Without(rule) => builder = builder.without_rule(rule),
     }
-    let connectors = builder.connector(Arc::new(PostgresConnector)).connector(Arc::new(FilesConnector));
-    connectors.config(config).build().await.expect("an engine")
+    let connectors = builder.connector(Arc::new(PostgresConnector)).connector(Arc::new(ClickHouseConnector));
+    connectors.connector(Arc::new(FilesConnector)).config(config).build().await.expect("an engine")
 }

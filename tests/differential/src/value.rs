@@ -15,12 +15,14 @@ pub(crate) enum Type {
     Text,
     Date,
     Timestamp,
+    /// A time with a time zone: a point on the one time line.
+    Instant,
     Bytes,
     Uuid,
 }
 
 impl Type {
-    pub(crate) const ALL: [Type; 11] = [
+    pub(crate) const ALL: [Type; 12] = [
         Type::Bool,
         Type::Int2,
         Type::Int4,
@@ -30,6 +32,7 @@ impl Type {
         Type::Text,
         Type::Date,
         Type::Timestamp,
+        Type::Instant,
         Type::Bytes,
         Type::Uuid,
     ];
@@ -51,7 +54,7 @@ pub(crate) enum Value {
     Text(String),
     /// Days since 1970-01-01.
     Date(i32),
-    /// Microseconds since 1970-01-01 00:00:00.
+    /// Microseconds since 1970-01-01 00:00:00; of an instant, UTC.
     Timestamp(i64),
     Bytes(Vec<u8>),
     Uuid(String),

@@ -24,6 +24,7 @@ mod relations;
 mod secrets;
 mod slt;
 mod tokens;
+mod tpch;
 mod writes;
 
 /// The servers that every Postgres promise is kept on.

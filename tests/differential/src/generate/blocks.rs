@@ -1,6 +1,6 @@
 //! SELECT blocks and their FROM.
 
-use super::{Generator, Scope, ScopeColumn, base_columns, columns_of};
+use super::{Generator, Scope, ScopeColumn, columns_of};
 use crate::ast::{Comparison, Expr, From, Grouping, Join, Relation, Select};
 use crate::schema::TABLES;
 use crate::value::Type;
@@ -19,6 +19,8 @@ impl Generator {
         for ty in types {
             let item = if windowed && self.random.chance(60) {
                 self.window(&scope, *ty)
+            } else if !simple && self.random.chance(5) {
+                self.scalar_item(&scope, *ty)
             } else if simple || self.random.chance(50) {
                 self.column_or_literal(&scope, *ty, false)
             } else {
@@ -70,7 +72,7 @@ impl Generator {
             return (Relation::Derived(Box::new(query)), renamed(columns));
         }
         let name = *self.random.pick(&[TABLES[0], TABLES[0], TABLES[1], TABLES[1], TABLES[2], TABLES[3]]);
-        (Relation::Base(name.to_owned()), base_columns(alias))
+        (Relation::Base(name.to_owned()), self.base_columns(alias))
     }
 
     fn join(&mut self) -> Join {

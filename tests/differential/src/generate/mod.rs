@@ -49,11 +49,14 @@ pub(crate) struct Generator {
     pub(crate) random: Random,
     aliases: usize,
     ctes: Vec<(String, CteColumns)>,
+    /// Whether it names only columns that every source has.
+    everywhere: bool,
 }
 
-/// The query number `index` of a seed.
+/// The query number `index` of a seed. Those with even numbers name only columns that every source has.
 pub(crate) fn query(seed: u64, index: u64) -> Query {
-    Generator { random: Random::new(seed, index), aliases: 0, ctes: Vec::new() }.top()
+    let random = Random::new(seed, index);
+    Generator { random, aliases: 0, ctes: Vec::new(), everywhere: index.is_multiple_of(2) }.top()
 }
 
 impl Generator {
@@ -125,17 +128,17 @@ impl Generator {
         self.aliases += 1;
         format!("a{}", self.aliases)
     }
-}
 
-/// The columns of a base table under an alias.
-fn base_columns(alias: &str) -> Vec<ScopeColumn> {
-    let column = |c: &crate::schema::Column| ScopeColumn {
-        table: alias.to_owned(),
-        name: c.name.to_owned(),
-        ty: c.ty,
-        tame: c.tame,
-    };
-    COLUMNS.iter().map(column).collect()
+    /// The columns of a base table under an alias.
+    fn base_columns(&self, alias: &str) -> Vec<ScopeColumn> {
+        let column = |c: &crate::schema::Column| ScopeColumn {
+            table: alias.to_owned(),
+            name: c.name.to_owned(),
+            ty: c.ty,
+            tame: c.tame,
+        };
+        COLUMNS.iter().filter(|c| c.everywhere || !self.everywhere).map(column).collect()
+    }
 }
 
 /// The columns of a query that stands in FROM.
@@ -145,4 +148,22 @@ fn columns_of(query: &Query) -> CteColumns {
     let tame =
         |e: &Expr| first && matches!(e, Expr::Column { name, .. } if COLUMNS.iter().any(|c| c.tame && c.name == name));
     items.iter().enumerate().map(|(i, e)| (format!("c{i}"), e.ty(), tame(e))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::print::{Dialect, print, quoted};
+
+    #[test]
+    fn queries_with_even_numbers_name_only_what_every_source_has() {
+        let mut elsewhere = 0;
+        for index in 0..400 {
+            let text = print(&query(11, index), Dialect::Headwater, &|t| t.to_owned()).unwrap();
+            let named = COLUMNS.iter().any(|c| !c.everywhere && text.contains(&format!(".{}", quoted(c.name))));
+            assert!(!(named && index % 2 == 0), "{text}");
+            elsewhere += usize::from(named);
+        }
+        assert!(elsewhere > 20, "only {elsewhere} queries name other columns");
+    }
 }

@@ -1,6 +1,6 @@
 //! Predicates with three truth values, and sub-queries.
 
-use super::{Generator, Scope, ScopeColumn, base_columns};
+use super::{Generator, Scope, ScopeColumn};
 use crate::ast::{AggregateFunction, Comparison, Expr, Function, Grouping, Join, Query, Relation, Select, Truth};
 use crate::generate::expressions::call;
 use crate::schema::TABLES;
@@ -21,6 +21,9 @@ const PATTERNS: [&str; 16] =
     ["a%", "%b", "_", "", "%", "a_b", "a\\_b", "a\\%", "%\\\\%", "%'%", "é%", "_b%", "%é%", "日_", "a", "%a%b%"];
 
 const TRUTHS: [Truth; 6] = [Truth::True, Truth::NotTrue, Truth::False, Truth::NotFalse, Truth::Unknown, Truth::NotUnknown];
+
+/// Types of scalar sub-queries.
+const SCALAR_TYPES: [Type; 6] = [Type::Int8, Type::Int8, Type::Int4, Type::Decimal, Type::Text, Type::Date];
 
 impl Generator {
     pub(super) fn predicate(&mut self, scope: &Scope, depth: usize) -> Expr {
@@ -109,7 +112,8 @@ impl Generator {
                 Expr::InQuery { expr, query: Box::new(Query::select(select)), negated: self.random.chance(50) }
             }
             _ => {
-                let (scalar, ty) = self.scalar(select, &inner);
+                let ty = *self.random.pick(&SCALAR_TYPES);
+                let scalar = self.scalar(select, &inner, ty);
                 let left = self.column_or_literal(scope, ty, false);
                 Expr::compare(*self.random.pick(&COMPARISONS[..6]), left, scalar)
             }
@@ -119,7 +123,7 @@ impl Generator {
     /// A block over one table, perhaps bound to the block around by an equality.
     fn sub_select(&mut self, scope: &Scope) -> (Select, Scope) {
         let alias = self.alias();
-        let columns = base_columns(&alias);
+        let columns = self.base_columns(&alias);
         let name = *self.random.pick(&TABLES);
         let from = crate::ast::From { join: Join::First, relation: Relation::Base(name.to_owned()), alias, on: None };
         let inner = Scope { columns, outer: scope.columns.clone(), unique: None };
@@ -142,8 +146,7 @@ impl Generator {
     }
 
     /// An aggregate without GROUP BY: exactly one row.
-    fn scalar(&mut self, mut select: Select, inner: &Scope) -> (Expr, Type) {
-        let ty = *self.random.pick(&[Type::Int8, Type::Int8, Type::Int4, Type::Decimal, Type::Text, Type::Date]);
+    fn scalar(&mut self, mut select: Select, inner: &Scope, ty: Type) -> Expr {
         let function = *self.random.pick(&[AggregateFunction::Min, AggregateFunction::Max]);
         let argument = Some(Box::new(self.column_or_literal(inner, ty, false)));
         let item = if ty == Type::Int8 && self.random.chance(50) {
@@ -152,6 +155,15 @@ impl Generator {
             Expr::Aggregate { function, argument, distinct: false, filter: None, ty }
         };
         select.items = vec![item];
-        (Expr::Scalar { query: Box::new(Query::select(select)), ty }, ty)
+        Expr::Scalar { query: Box::new(Query::select(select)), ty }
+    }
+
+    /// A scalar sub-query as a column, when the type has an aggregate everywhere.
+    pub(super) fn scalar_item(&mut self, scope: &Scope, ty: Type) -> Expr {
+        if !SCALAR_TYPES.contains(&ty) {
+            return self.expr(scope, ty, 2);
+        }
+        let (select, inner) = self.sub_select(scope);
+        self.scalar(select, &inner, ty)
     }
 }

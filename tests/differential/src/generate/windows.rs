@@ -2,7 +2,7 @@
 
 use super::{Generator, Scope};
 use crate::ast::{AggregateFunction, Expr, Key, WindowFunction};
-use crate::value::Type;
+use crate::value::{Type, Value};
 
 impl Generator {
     pub(super) fn window(&mut self, scope: &Scope, ty: Type) -> Expr {
@@ -26,8 +26,13 @@ impl Generator {
             order.push(key);
         }
         let (function, arguments) = self.window_function(scope, ty, unique.is_some());
-        let framed =
-            matches!(function, WindowFunction::Aggregate(_) | WindowFunction::FirstValue | WindowFunction::LastValue);
+        let framed = matches!(
+            function,
+            WindowFunction::Aggregate(_)
+                | WindowFunction::FirstValue
+                | WindowFunction::LastValue
+                | WindowFunction::NthValue
+        );
         let frame = (framed && unique.is_some() && self.random.chance(50))
             .then(|| (self.random.below(3) as u32, self.random.below(3) as u32));
         if order.is_empty() {
@@ -43,6 +48,11 @@ impl Generator {
         Key { expr, descending: self.random.chance(40), nulls_first: self.random.chance(50) }
     }
 
+    /// A count of rows or of groups.
+    fn small(&mut self) -> Expr {
+        Expr::Literal(Value::Int(1 + self.random.below(3) as i64), Type::Int4)
+    }
+
     fn orderable(&mut self, scope: &Scope, ty: Type) -> Expr {
         self.column_or_literal(scope, ty, false)
     }
@@ -50,15 +60,23 @@ impl Generator {
     fn window_function(&mut self, scope: &Scope, ty: Type, unique: bool) -> (WindowFunction, Vec<Expr>) {
         let aggregate = |f, a| (WindowFunction::Aggregate(f), a);
         if ty == Type::Int8 && self.random.chance(60) {
-            return match self.random.below(5) {
+            return match self.random.below(6) {
                 0 if unique => (WindowFunction::RowNumber, Vec::new()),
                 0 | 1 => (WindowFunction::Rank, Vec::new()),
                 2 => (WindowFunction::DenseRank, Vec::new()),
                 3 => aggregate(AggregateFunction::CountRows, Vec::new()),
+                4 if unique => (WindowFunction::Ntile, vec![self.small()]),
                 _ => aggregate(AggregateFunction::Sum, vec![self.tame_integer(scope)]),
             };
         }
+        if ty == Type::Float && self.random.chance(40) {
+            return (*self.random.pick(&[WindowFunction::PercentRank, WindowFunction::CumulativeShare]), Vec::new());
+        }
         let argument = self.orderable(scope, ty);
+        if unique && self.random.chance(20) {
+            let function = *self.random.pick(&[WindowFunction::NthValue, WindowFunction::Lag, WindowFunction::Lead]);
+            return (function, vec![argument, self.small()]);
+        }
         if unique && self.random.chance(60) {
             let function = *self.random.pick(&[
                 WindowFunction::Lag,

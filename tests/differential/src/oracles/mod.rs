@@ -16,8 +16,10 @@ pub(crate) fn text(query: &Query, dialect: Dialect) -> Result<String, &'static s
     let column = |(i, ty): (usize, &Type)| match (ty, dialect) {
         (Type::Date, Dialect::Postgres) => format!("c{i} - DATE '1970-01-01'"),
         (Type::Date, _) => format!("date_diff('day', DATE '1970-01-01', c{i})"),
-        (Type::Timestamp, Dialect::Postgres) => format!("CAST(extract(epoch FROM c{i}) * 1000000 AS BIGINT)"),
-        (Type::Timestamp, _) => format!("epoch_us(c{i})"),
+        (Type::Timestamp | Type::Instant, Dialect::Postgres) => {
+            format!("CAST(extract(epoch FROM c{i}) * 1000000 AS BIGINT)")
+        }
+        (Type::Timestamp | Type::Instant, _) => format!("epoch_us(c{i})"),
         _ => format!("c{i}"),
     };
     let columns: Vec<String> = query.types().iter().enumerate().map(column).collect();

@@ -44,6 +44,7 @@ fn data_type(ty: Type) -> DataType {
         Type::Text | Type::Uuid => DataType::Utf8,
         Type::Date => DataType::Date32,
         Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+        Type::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         Type::Bytes => DataType::Binary,
     }
 }
@@ -81,6 +82,10 @@ fn array(values: &[&Value], ty: Type) -> ArrayRef {
         }
         Type::Date => Arc::new(values!(Value::Date(v) => *v).collect::<Date32Array>()),
         Type::Timestamp => Arc::new(values!(Value::Timestamp(v) => *v).collect::<TimestampMicrosecondArray>()),
+        Type::Instant => {
+            let array = values!(Value::Timestamp(v) => *v).collect::<TimestampMicrosecondArray>();
+            Arc::new(array.with_timezone("UTC"))
+        }
         Type::Bytes => Arc::new(values!(Value::Bytes(v) => v.as_slice()).collect::<BinaryArray>()),
     }
 }

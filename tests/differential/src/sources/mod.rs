@@ -2,6 +2,7 @@
 //!
 //! Each has `load` or `add`, which puts the rows into it, and `name`, the table's name in a session of Headwater's.
 
+pub(crate) mod clickhouse;
 pub(crate) mod memory;
 pub(crate) mod parquet;
 pub(crate) mod postgres;
@@ -16,22 +17,48 @@ pub(crate) enum Placement {
     Memory,
     /// Postgres: everything that can be is pushed down.
     Postgres,
+    /// ClickHouse: everything that can be is pushed down.
+    ClickHouse,
     /// Parquet files: filters reach the files' readers.
     Parquet,
     /// Tables of one query in Postgres and in Parquet files.
     PostgresAndParquet,
+    /// Tables of one query in ClickHouse, in Postgres and in Parquet files.
+    AllThree,
 }
 
 impl Placement {
     /// The table's name in a session.
-    pub(crate) fn name(self, table: &str) -> String {
-        match self {
+    pub(crate) fn name(self, table: &str, clickhouse: &str) -> String {
+        let place = match (self, table) {
+            (Placement::PostgresAndParquet, "t1" | "t3") | (Placement::AllThree, "t2") => Placement::Postgres,
+            (Placement::PostgresAndParquet, _) | (Placement::AllThree, "t3") => Placement::Parquet,
+            (Placement::AllThree, _) => Placement::ClickHouse,
+            (other, _) => other,
+        };
+        match place {
             Placement::Memory => memory::name(table),
             Placement::Postgres => postgres::name(table),
-            Placement::Parquet => parquet::name(table),
-            Placement::PostgresAndParquet if matches!(table, "t1" | "t3") => postgres::name(table),
-            Placement::PostgresAndParquet => parquet::name(table),
+            Placement::ClickHouse => clickhouse::name(table, clickhouse),
+            _ => parquet::name(table),
         }
+    }
+
+    /// Its name in reports.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Placement::Memory => "memory",
+            Placement::Postgres => "postgres",
+            Placement::ClickHouse => "clickhouse",
+            Placement::Parquet => "parquet",
+            Placement::PostgresAndParquet => "postgres and parquet",
+            Placement::AllThree => "clickhouse, postgres and parquet",
+        }
+    }
+
+    /// Whether it has every column.
+    pub(crate) fn has_all_columns(self) -> bool {
+        !matches!(self, Placement::ClickHouse | Placement::AllThree)
     }
 }
 

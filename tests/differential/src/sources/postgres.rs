@@ -35,6 +35,7 @@ pub(crate) async fn load(server: &str, tables: &[Table]) -> TestDatabase {
                 Type::Text => "varchar(40)",
                 Type::Date => "date",
                 Type::Timestamp => "timestamp",
+                Type::Instant => "timestamptz",
                 Type::Bytes => "bytea",
                 Type::Uuid => "uuid",
             };
