@@ -55,7 +55,11 @@ impl Session {
         let value_bytes = Arc::new(AtomicU64::new(limits.value_bytes));
         // DataFusion's own registry takes every rewrite.
         let _ = state.register_function_rewrite(Arc::new(CapFunctions::new(Arc::clone(&value_bytes))));
-        Self { engine, user: user.into(), inner: Arc::new(RwLock::new(SessionInner { state: Arc::new(state), limits, value_bytes })) }
+        Self {
+            engine,
+            user: user.into(),
+            inner: Arc::new(RwLock::new(SessionInner { state: Arc::new(state), limits, value_bytes })),
+        }
     }
 
     /// The user's name.

@@ -5,6 +5,7 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::{Case, InList, ScalarFunction};
 use datafusion::logical_expr::{Between, BinaryExpr, ExprSchemable, Like, Operator as PlanOperator, Volatility};
 use datafusion::prelude::Expr as PlanExpr;
+use headwater_source::arithmetic::sides;
 
 use super::compare::{compare, text_of};
 use super::database::{Class, Collation, Fact, Part, Value};
@@ -70,7 +71,7 @@ impl Translator<'_> {
             PlanExpr::BinaryExpr(BinaryExpr { op: op @ (PlanOperator::And | PlanOperator::Or), .. }) => {
                 self.chain(expr, *op, scope)
             }
-            PlanExpr::BinaryExpr(binary) => self.binary(expr, binary, scope),
+            PlanExpr::BinaryExpr(BinaryExpr { left, op, right }) => self.binary(expr, (left, *op, right), scope),
             PlanExpr::Not(inner) => self.truth(expr, inner, scope, |e| Expr::Not(Box::new(e))),
             PlanExpr::IsTrue(inner) => self.truth(expr, inner, scope, |e| Expr::IsTrue(Box::new(e))),
             PlanExpr::IsFalse(inner) => self.truth(expr, inner, scope, |e| Expr::IsFalse(Box::new(e))),
@@ -95,7 +96,11 @@ impl Translator<'_> {
                 let cast = self.database.cast(&value, cast.field.data_type());
                 self.noted(expr, cast)
             }
-            PlanExpr::ScalarFunction(function) => self.function(expr, function, scope),
+            PlanExpr::ScalarFunction(function) => match (sides(expr), function.args.as_slice()) {
+                (Some(binary), _) => self.binary(expr, binary, scope),
+                (None, [inner]) if function.name() == "negate" => self.negative(expr, inner, scope),
+                _ => self.function(expr, function, scope),
+            },
             PlanExpr::ScalarSubquery(_) | PlanExpr::InSubquery(_) | PlanExpr::Exists(_) => self.query(expr, scope),
             other => self.refuse(other, "it is computed here"),
         }
@@ -139,10 +144,15 @@ impl Translator<'_> {
         self.bool(expr, if op == PlanOperator::And { Expr::All(parts) } else { Expr::Any(parts) })
     }
 
-    fn binary(&mut self, expr: &PlanExpr, binary: &BinaryExpr, scope: &Scope<'_>) -> Outcome<Value> {
-        let (left, right) = (self.value(&binary.left, scope), self.value(&binary.right, scope));
+    fn binary(
+        &mut self,
+        expr: &PlanExpr,
+        (left, operator, right): (&PlanExpr, PlanOperator, &PlanExpr),
+        scope: &Scope<'_>,
+    ) -> Outcome<Value> {
+        let (left, right) = (self.value(left, scope), self.value(right, scope));
         let (left, right) = (left?, right?);
-        let operator = match binary.op {
+        let operator = match operator {
             PlanOperator::Eq => Operator::Eq,
             PlanOperator::NotEq => Operator::NotEq,
             PlanOperator::Lt => Operator::Lt,
