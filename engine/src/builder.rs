@@ -13,12 +13,14 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use headwater_common::config::Config;
 use headwater_common::{Error, Result};
 use headwater_optimizer::{
-    CheckArithmetic, GuardedCrossJoin, MergeEqualProjections, NullAwareInSubquery, PushDownCount, PushDownTopN,
-    SliceLargeValues, YieldInJoins,
+    CheckArithmetic, ExactInLists, ForgetConstants, GuardedCrossJoin, MergeEqualProjections, NullAwareInSubquery,
+    PushDownCount, PushDownTopN, SliceLargeValues, YieldInJoins,
 };
 use headwater_source::{ConnectContext, Connector, SourceRegistry};
 use parking_lot::RwLock;
@@ -170,7 +172,9 @@ fn state(config: &Config, sources: &Arc<Sources>, runtime: &Arc<RuntimeEnv>, wit
         .with_catalog_list(Arc::clone(&sources.list) as Arc<dyn CatalogProviderList>)
         .with_default_features()
         .with_optimizer_rules(rules())
-        .with_analyzer_rule(Arc::new(NullAwareInSubquery));
+        .with_physical_optimizer_rules(physical_rules())
+        .with_analyzer_rule(Arc::new(NullAwareInSubquery))
+        .with_analyzer_rule(Arc::new(ExactInLists));
     let on = |name: &str| !without.iter().any(|w| w == name);
     if on("push_down_count") {
         builder = builder.with_optimizer_rule(Arc::new(PushDownCount));
@@ -195,5 +199,12 @@ fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     }
     let place = rules.iter().position(|r| r.name() == "optimize_projections").unwrap_or(rules.len());
     rules.insert(place, Arc::new(MergeEqualProjections));
+    rules
+}
+
+/// DataFusion's physical rules, after what they may build on is put right.
+fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.insert(0, Arc::new(ForgetConstants));
     rules
 }

@@ -3,16 +3,20 @@
 //! | rule | kind | what it does |
 //! |---|---|---|
 //! | [`NullAwareInSubquery`] | analyzer | `x IN (sub-query)` below OR, NOT or IS NULL keeps its third truth value |
+//! | [`ExactInLists`] | analyzer | `x IN (...)` keeps its meaning beside another list of the same value |
 //! | [`GuardedCrossJoin`] | logical | DataFusion's rule, without mixing joins on `=` and on `IS NOT DISTINCT FROM` |
 //! | [`MergeEqualProjections`] | logical | a projection over one with the same expressions computes them twice |
 //! | [`PushDownCount`] | logical | `count(*)` over a remote table is counted by its source |
 //! | [`PushDownTopN`] | physical | `ORDER BY ... LIMIT n` over a remote scan fetches `n` rows |
 //! | [`SliceLargeValues`] | physical | large values are repeated for a few rows at a time |
+//! | [`ForgetConstants`] | physical | grouping sets do not inherit what is constant below them |
 //! | [`YieldInJoins`] | physical | joins give other queries a turn |
 //! | [`StopJoins`] | physical, of one run | joins that find no row end with their query |
 //! | [`CheckArithmetic`] | rewrite of functions | whole-number arithmetic fails instead of wrapping around |
 
 mod check_arithmetic;
+mod exact_in_lists;
+mod forget_constants;
 mod guarded_cross_join;
 mod merge_equal_projections;
 mod null_aware_in_subquery;
@@ -23,6 +27,8 @@ mod stop_joins;
 mod yield_in_joins;
 
 pub use check_arithmetic::CheckArithmetic;
+pub use exact_in_lists::ExactInLists;
+pub use forget_constants::ForgetConstants;
 pub use guarded_cross_join::GuardedCrossJoin;
 pub use merge_equal_projections::MergeEqualProjections;
 pub use null_aware_in_subquery::NullAwareInSubquery;

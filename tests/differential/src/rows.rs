@@ -92,23 +92,29 @@ fn cells(array: &ArrayRef, ty: Type) -> Result<Vec<Cell>, String> {
 
 impl Rows {
     /// The rows in an order that depends on nothing but their values.
-    fn sorted(&self, without_zero_signs: bool) -> Vec<Vec<Cell>> {
+    fn sorted(&self) -> Vec<Vec<Cell>> {
         let mut rows = self.0.clone();
-        if without_zero_signs {
-            for cell in rows.iter_mut().flatten().flatten() {
-                if cell == "-0.0" {
-                    *cell = "0.0".to_owned();
-                }
-            }
-        }
         rows.sort();
         rows
     }
+
+    fn without_zero_signs(&self) -> Rows {
+        let mut rows = self.0.clone();
+        for cell in rows.iter_mut().flatten().flatten().filter(|cell| *cell == "-0.0") {
+            *cell = "0.0".to_owned();
+        }
+        Rows(rows)
+    }
 }
 
-/// Whether both results hold the same rows: in the same order when `ordered`. An oracle's zeros have no sign.
+/// Whether both results hold the same rows: in the same order when `ordered`. An oracle's zeros have no sign, so that it may
+/// order rows with them otherwise.
 pub(crate) fn same(left: &Rows, right: &Rows, ordered: bool, oracle: bool) -> bool {
-    if ordered && !oracle { left == right } else { left.sorted(oracle) == right.sorted(oracle) }
+    if !oracle {
+        return if ordered { left == right } else { left.sorted() == right.sorted() };
+    }
+    let (ours, theirs) = (left.without_zero_signs(), right.without_zero_signs());
+    if ordered && ours == *left { ours == theirs } else { ours.sorted() == theirs.sorted() }
 }
 
 /// The rows for people: at most `most` of them.
@@ -116,7 +122,7 @@ pub(crate) fn show(outcome: &Outcome, most: usize) -> String {
     match outcome {
         Err(message) => format!("error: {message}"),
         Ok(rows) => {
-            let sorted = rows.sorted(false);
+            let sorted = rows.sorted();
             let line = |row: &Vec<Cell>| {
                 let cells: Vec<String> =
                     row.iter().map(|c| c.as_ref().map_or("NULL".to_owned(), |t| format!("{t:?}"))).collect();
@@ -143,6 +149,8 @@ mod tests {
         assert!(!same(&rows(&["1", "1", "2"]), &rows(&["1", "2", "2"]), false, false));
         assert!(same(&rows(&["-0.0"]), &rows(&["0.0"]), false, true));
         assert!(!same(&rows(&["-0.0"]), &rows(&["0.0"]), false, false));
+        assert!(!same(&rows(&["1", "2"]), &rows(&["2", "1"]), true, true));
+        assert!(same(&rows(&["-0.0", "0.0", "1"]), &rows(&["1", "0.0", "0.0"]), true, true));
     }
 
     #[test]
