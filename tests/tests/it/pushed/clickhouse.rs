@@ -59,6 +59,8 @@ const WHOLE: &[&str] = &[
     "SELECT id FROM f WHERE i32 NOT IN (1, -1) AND s NOT IN ('a', 'é')",
     "SELECT 1 AS one, 'x' AS x, CAST(NULL AS int) AS n, id FROM g",
     "SELECT c0, t0, \"sel\\ect\" + 1 FROM \"we'ird `t\" WHERE t0 = 'x' OR c0 IS NULL",
+    "SELECT id, CAST(small AS double), CAST(i64 AS double) FROM f WHERE small > 0.5 OR small IN (1.28, 3.0)",
+    "SELECT id FROM f WHERE ts > CAST('1970-01-01T00:00:00Z' AS timestamptz)",
     "SELECT f.id, g.name FROM f JOIN g ON f.i32 = g.k",
     "SELECT f.id, g.name, g.price FROM f LEFT JOIN g ON f.i32 = g.k AND g.price > 10 WHERE f.id < 100",
     "SELECT f.id, x.one, x.c FROM f LEFT JOIN (SELECT k, 1 AS one, coalesce(cs, 'none') AS c FROM g) x ON f.i32 = x.k",
