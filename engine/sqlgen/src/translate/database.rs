@@ -136,6 +136,8 @@ pub enum Part {
     CorrelatedExists,
     /// A join as the right side of a join.
     NestedJoin,
+    /// Joins on computed values; else they become columns of a block below.
+    ComputedJoinKey,
     /// Joins without `=`.
     UnequalJoin,
     /// Joins on `IS NOT DISTINCT FROM`.
