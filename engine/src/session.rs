@@ -17,6 +17,7 @@ use crate::guard::balance::balance;
 use crate::guard::concat::CapFunctions;
 use crate::guard::{expansion, kinds, multisets, planning, shape};
 use crate::prepared::{Prepared, Work};
+use crate::run::Tries;
 use crate::source_statement::{self, SourceStatement};
 use crate::unique_names;
 
@@ -152,6 +153,16 @@ impl Session {
     }
 
     async fn prepare_plan(&self, sql: &str, effective: &str) -> Result<Prepared> {
+        let mut tries = Tries::default();
+        loop {
+            match self.bind(sql, effective).await {
+                Err(e) if tries.again(&e).await => {}
+                bound => return bound,
+            }
+        }
+    }
+
+    async fn bind(&self, sql: &str, effective: &str) -> Result<Prepared> {
         let (state, limits) = {
             let inner = self.inner.read();
             (inner.state.clone(), Arc::clone(&inner.limits))
@@ -167,7 +178,14 @@ impl Session {
             balance(&mut statement);
             unique_names::make(&mut statement);
             multisets::check(&mut statement)?;
-            let plan = state.statement_to_plan(statement).await.map_err(classify)?;
+            let plan = match state.statement_to_plan(statement.clone()).await {
+                Err(e) if unique_names::is_repetition(&e) => {
+                    unique_names::make_all(&mut statement);
+                    state.statement_to_plan(statement).await
+                }
+                planned => planned,
+            };
+            let plan = plan.map_err(classify)?;
             kinds::check(&plan, &engine)?;
             let work = match plan {
                 LogicalPlan::Statement(PlanStatement::SetVariable(set)) => Work::Set(set.variable, Some(set.value)),

@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
 
+mod arithmetic;
 mod guard;
 mod statements;
+mod stopping;
