@@ -33,6 +33,8 @@ INSERT INTO g SELECT number, if(number % 5 = 0, NULL, number % 7), concat('n', t
   FROM numbers(60);
 CREATE TABLE `we'ird ``t` (c0 Nullable(Int32), t0 Nullable(String), `sel\\ect` Int32) ENGINE = MergeTree ORDER BY tuple();
 INSERT INTO `we'ird ``t` VALUES (1, 'x', 2), (NULL, NULL, 3);
+CREATE TABLE t0 (id Int32, k Int32) ENGINE = MergeTree ORDER BY id;
+INSERT INTO t0 VALUES (1, 2), (2, 1), (3, 3);
 CREATE TABLE e (id Int32, x Nullable(String)) ENGINE = MergeTree ORDER BY id;
 ";
 
@@ -59,6 +61,8 @@ const WHOLE: &[&str] = &[
     "SELECT id FROM f WHERE i32 NOT IN (1, -1) AND s NOT IN ('a', 'é')",
     "SELECT 1 AS one, 'x' AS x, CAST(NULL AS int) AS n, id FROM g",
     "SELECT c0, t0, \"sel\\ect\" + 1 FROM \"we'ird `t\" WHERE t0 = 'x' OR c0 IS NULL",
+    "SELECT id, CAST(small AS double), CAST(i64 AS double) FROM f WHERE small > 0.5 OR small IN (1.28, 3.0)",
+    "SELECT id FROM f WHERE ts > CAST('1970-01-01T00:00:00Z' AS timestamptz)",
     "SELECT f.id, g.name FROM f JOIN g ON f.i32 = g.k",
     "SELECT f.id, g.name, g.price FROM f LEFT JOIN g ON f.i32 = g.k AND g.price > 10 WHERE f.id < 100",
     "SELECT f.id, x.one, x.c FROM f LEFT JOIN (SELECT k, 1 AS one, coalesce(cs, 'none') AS c FROM g) x ON f.i32 = x.k",
@@ -67,6 +71,10 @@ const WHOLE: &[&str] = &[
     "SELECT f.id, g.id FROM f JOIN g ON f.s = g.cs AND f.id < g.id + 100",
     "SELECT f.id, h.id FROM f JOIN f h ON f.u = h.u AND f.id = h.id + 3",
     "SELECT f.id, g.id, e.x FROM f LEFT JOIN (g JOIN e ON g.id = e.id) ON f.id = g.id",
+    "SELECT x.day, f.id FROM f FULL JOIN g x ON f.i64 = x.k",
+    "SELECT f.id FROM f FULL JOIN e ON f.i64 = e.id + 1",
+    "SELECT a.id, b.id, t0.k FROM t0 a JOIN g b ON a.id = b.id JOIN t0 ON b.id = t0.k + 1 WHERE a.k > 0",
+    "SELECT id FROM f WHERE i64 IN (SELECT k FROM g WHERE price > 5)",
     "SELECT id FROM f WHERE i32 IN (SELECT k FROM g WHERE price > 5)",
     "SELECT id FROM f WHERE EXISTS (SELECT 1 FROM g WHERE g.k = f.i32 AND g.id > f.id)",
     "SELECT id FROM f WHERE NOT EXISTS (SELECT 1 FROM g WHERE g.k = f.i32)",
@@ -124,7 +132,7 @@ const KEPT: &[(&str, &str)] = &[
 async fn statements_of_sub_plans_return_what_the_plans_return_here() {
     let database = ClickHouseDatabase::create(TABLES).await;
     let session = database.session().await;
-    let both = Both::new(&session, "ch", database.name(), &["f", "g", "\"we'ird `t\"", "e"]).await;
+    let both = Both::new(&session, "ch", database.name(), &["f", "g", "\"we'ird `t\"", "t0", "e"]).await;
     both.all(WHOLE, KEPT).await;
 }
 

@@ -76,6 +76,11 @@ const WHOLE: &[&str] = &[
     "SELECT id FROM f WHERE t NOT LIKE '%a_' AND t IS DISTINCT FROM v",
     "SELECT 1 AS one, 'x' AS x, CAST(NULL AS int) AS n, id FROM g",
     "SELECT \"c0\", \"t0\", \"sel\"\"ect\" + 1 FROM \"we'ird \"\"t\" WHERE \"t0\" = 'x' OR \"c0\" IS NULL",
+    "SELECT f.id, n + 1.25, CAST(n AS double), n * 0.1, CAST(price AS double) / 3 FROM f JOIN g ON f.id = g.id \
+        WHERE n > 0.5 OR n IN (1.5, -0.0001) OR n <> 0.0",
+    "SELECT CAST(i8 AS double), max(CAST(n AS double)), count(*) FROM f WHERE CAST(i4 AS double) < 1e6 GROUP BY CAST(i8 AS double)",
+    "SELECT k, sum(price) FROM g GROUP BY k HAVING sum(price) * 0.1 > 25.5",
+    "SELECT id FROM f WHERE tz > CAST('1970-01-01T00:00:00Z' AS timestamptz)",
     // Joins.
     "SELECT f.id, g.name FROM f JOIN g ON f.i4 = g.k",
     "SELECT f.id, g.name, g.price FROM f LEFT JOIN g ON f.i4 = g.k AND g.price > 10 WHERE f.id < 100",
