@@ -25,6 +25,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::change::{self, Change};
 use crate::error::classify;
 use crate::executor;
+use crate::explain;
 use crate::guard::planning;
 use crate::memory::QueryShare;
 use crate::prepared::{Prepared, Work, count_schema};
@@ -99,6 +100,7 @@ impl Session {
         let id = uuid::Uuid::new_v4().to_string();
         match &prepared.inner.work {
             Work::Plan(plan) => self.run_plan(id, plan, prepared.inner.tokens, parameters).await,
+            Work::PushDown(plan) => self.explain_push_down(id, plan, prepared.inner.tokens, parameters).await,
             Work::Source(statement) => {
                 let count = self.run_source_statement(statement).await?;
                 counted(id, count)
@@ -143,12 +145,46 @@ impl Session {
     }
 }
 
+impl Session {
+    /// What each source would receive for a plan, and which parts stay here.
+    async fn explain_push_down(
+        &self,
+        id: String,
+        plan: &LogicalPlan,
+        tokens: usize,
+        parameters: Vec<ScalarValue>,
+    ) -> Result<QueryResult> {
+        let (state, limits) = {
+            let inner = self.inner.read();
+            (inner.state.clone(), Arc::clone(&inner.limits))
+        };
+        let (engine, plan) = (self.engine.clone(), plan.clone());
+        let step = async move {
+            let optimized = optimize(&state, plan, parameters)?;
+            let (physical, kept) = engine.shared.planner.plan(&optimized, &state).await.map_err(classify)?;
+            explain::report(&physical, kept, engine.sources())
+        };
+        let batch = planning::run(tokens, &limits, step).await?;
+        Ok(QueryResult { id, schema: explain::schema(), update: false, stream: once(batch) })
+    }
+}
+
 /// The physical plan; `None` for a change that is proven to change nothing.
 async fn plan_physical(
     state: &SessionState,
     plan: LogicalPlan,
     parameters: Vec<ScalarValue>,
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let optimized = optimize(state, plan, parameters)?;
+    if change::check(&optimized)? == Change::Empty {
+        return Ok(None);
+    }
+    let planned = state.query_planner().create_physical_plan(&optimized, state).await;
+    planned.map(Some).map_err(classify)
+}
+
+/// The optimized plan with the parameters in their places.
+fn optimize(state: &SessionState, plan: LogicalPlan, parameters: Vec<ScalarValue>) -> Result<LogicalPlan> {
     let bound = match parameters.is_empty() {
         true => plan,
         false if matches!(&plan, LogicalPlan::Dml(change) if matches!(change.op, WriteOp::Insert(_))) => {
@@ -157,12 +193,7 @@ async fn plan_physical(
         }
         false => plan.with_param_values(ParamValues::from(parameters)).map_err(classify)?,
     };
-    let optimized = state.optimize(&bound).map_err(classify)?;
-    if change::check(&optimized)? == Change::Empty {
-        return Ok(None);
-    }
-    let planned = state.query_planner().create_physical_plan(&optimized, state).await;
-    planned.map(Some).map_err(classify)
+    state.optimize(&bound).map_err(classify)
 }
 
 /// Whole numbers in the width of the column that they are inserted into: VALUES takes them as they are.
@@ -201,9 +232,12 @@ fn counted(id: String, count: u64) -> Result<QueryResult> {
     let schema = count_schema();
     let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(UInt64Array::from(vec![count]))])
         .map_err(|e| Error::internal(e.to_string()))?;
-    let one = futures::stream::once(futures::future::ready(Ok(batch)));
-    let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), one));
-    Ok(QueryResult { id, schema, update: true, stream })
+    Ok(QueryResult { id, schema, update: true, stream: once(batch) })
+}
+
+fn once(batch: RecordBatch) -> SendableRecordBatchStream {
+    let one = futures::stream::once(futures::future::ready(Ok(batch.clone())));
+    Box::pin(RecordBatchStreamAdapter::new(batch.schema(), one))
 }
 
 /// Ends a query at its limits of rows and time, and holds what must live as long as the query.

@@ -13,9 +13,11 @@ use parking_lot::RwLock;
 use crate::catalog::OWN_CATALOG;
 use crate::engine::Engine;
 use crate::error::classify;
+use crate::explain;
 use crate::guard::balance::balance;
 use crate::guard::concat::CapFunctions;
 use crate::guard::{expansion, kinds, multisets, planning, shape};
+use crate::native_query;
 use crate::prepared::{Prepared, Work};
 use crate::source_statement::{self, SourceStatement};
 use crate::unique_names;
@@ -152,24 +154,34 @@ impl Session {
     }
 
     async fn prepare_plan(&self, sql: &str, effective: &str) -> Result<Prepared> {
-        let (state, limits) = {
+        let (mut state, limits) = {
             let inner = self.inner.read();
             (inner.state.clone(), Arc::clone(&inner.limits))
         };
         let tokens = shape::check(effective, &limits)?;
         let text = crate::placeholders::number(effective)?;
-        let engine = self.engine.config().engine.clone();
+        let (engine, sources) = (self.engine.config().engine.clone(), Arc::clone(self.engine.sources()));
         let (original, bounds) = (sql.to_owned(), Arc::clone(&limits));
         let bind = async move {
             let dialect = state.config_options().sql_parser.dialect;
-            let mut statement = state.sql_to_statement(&text, &dialect).map_err(classify)?;
+            let explained = explain::push_down(&text, &state)?;
+            let push_down = explained.is_some();
+            let mut statement = match explained {
+                Some(statement) => statement,
+                None => state.sql_to_statement(&text, &dialect).map_err(classify)?,
+            };
             expansion::check(&statement, &bounds)?;
             balance(&mut statement);
             unique_names::make(&mut statement);
             multisets::check(&mut statement)?;
+            native_query::resolve(&statement, &mut state, &sources, engine.allow_native_queries).await?;
             let plan = state.statement_to_plan(statement).await.map_err(classify)?;
             kinds::check(&plan, &engine)?;
             let work = match plan {
+                plan if push_down => {
+                    explain::check(&plan)?;
+                    Work::PushDown(plan)
+                }
                 LogicalPlan::Statement(PlanStatement::SetVariable(set)) => Work::Set(set.variable, Some(set.value)),
                 LogicalPlan::Statement(PlanStatement::ResetVariable(reset)) => Work::Set(reset.variable, None),
                 plan => Work::Plan(plan),

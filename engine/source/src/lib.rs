@@ -10,6 +10,7 @@
 //! | [`scan`] | what does a remote scan carry and how does it run? |
 //! | [`write`] | how do INSERT, UPDATE and DELETE reach a source? |
 //! | [`catalog`] | how does a session see a source as a catalog, and notice changes? |
+//! | [`remote_query_table`] | how is a sub-plan that a source computes a table? |
 //! | [`registry`] | which sources are there? |
 //! | [`query`] | what do all scans of one query share? |
 
@@ -22,6 +23,7 @@ pub mod provider;
 pub mod pushdown;
 pub mod query;
 pub mod registry;
+pub mod remote_query_table;
 pub mod scan;
 pub mod source;
 pub mod write;
@@ -35,7 +37,9 @@ pub use provider::{CountTable, RemoteTable};
 pub use pushdown::Support;
 pub use query::QueryContext;
 pub use registry::SourceRegistry;
+pub use remote_query_table::RemoteQueryTable;
 pub use scan::{
-    Kept, OpenQuery, OpenScan, PartitionBounds, RemoteColumn, RemoteQuery, RemoteScanExec, RemoteText, ScanCommand, SortKey,
+    Kept, OpenQuery, OpenScan, PartitionBounds, RemoteColumn, RemoteQuery, RemoteQueryExec, RemoteScanExec,
+    RemoteText, ScanCommand, SortKey,
 };
 pub use source::{RemoteSource, Source};

@@ -3,4 +3,5 @@
 #![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
 
 mod guard;
+mod push_down;
 mod statements;
