@@ -24,6 +24,7 @@ mod native_query;
 mod placeholders;
 mod planner;
 mod prepared;
+mod scans_apart;
 mod session;
 mod settings;
 mod source_statement;

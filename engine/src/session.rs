@@ -19,6 +19,7 @@ use crate::guard::concat::CapFunctions;
 use crate::guard::{expansion, kinds, multisets, planning, shape};
 use crate::native_query;
 use crate::prepared::{Prepared, Work};
+use crate::scans_apart;
 use crate::source_statement::{self, SourceStatement};
 use crate::unique_names;
 
@@ -175,7 +176,7 @@ impl Session {
             unique_names::make(&mut statement);
             multisets::check(&mut statement)?;
             native_query::resolve(&statement, &mut state, &sources, engine.allow_native_queries).await?;
-            let plan = state.statement_to_plan(statement).await.map_err(classify)?;
+            let plan = state.statement_to_plan(statement).await.and_then(scans_apart::make).map_err(classify)?;
             kinds::check(&plan, &engine)?;
             let work = match plan {
                 plan if push_down => {
