@@ -23,14 +23,16 @@ use crate::error::classify;
 const PUSHDOWN: &str = "pushdown";
 
 /// Every option that may stand in the parentheses after EXPLAIN.
-const OPTIONS: &[&str] =
-    &[PUSHDOWN, "analyze", "verbose", "format", "metrics", "level", "timing", "summary", "costs"];
+const OPTIONS: &[&str] = &[PUSHDOWN, "analyze", "verbose", "format", "metrics", "level", "timing", "summary", "costs"];
 
 /// Words that begin a query in parentheses instead of options.
 const QUERIES: &[&str] = &["select", "with", "values", "table", "insert", "update", "delete", "merge"];
 
 /// The statement after `EXPLAIN (PUSHDOWN)`; `None` for any other statement.
 pub(crate) fn push_down(sql: &str, state: &SessionState) -> Result<Option<Statement>> {
+    if !sql.as_bytes().windows(7).any(|word| word.eq_ignore_ascii_case(b"explain")) {
+        return Ok(None);
+    }
     let depth = state.config_options().sql_parser.recursion_limit.get();
     let builder = DFParserBuilder::new(sql).with_dialect(&GenericDialect {}).with_recursion_limit(depth);
     // What cannot be read here is reported where the whole statement is parsed.
@@ -114,11 +116,7 @@ struct Line {
 }
 
 /// One row for each text that a source receives, then one for each part that stays here.
-pub(crate) fn report(
-    plan: &Arc<dyn ExecutionPlan>,
-    kept: Vec<KeptPart>,
-    sources: &SourceRegistry,
-) -> Result<RecordBatch> {
+pub(crate) fn report(plan: &Arc<dyn ExecutionPlan>, kept: Vec<KeptPart>, sources: &SourceRegistry) -> Result<RecordBatch> {
     let mut lines = Vec::new();
     statements(plan, sources, &mut lines)?;
     lines.extend(kept.into_iter().map(|part| Line {
@@ -130,8 +128,7 @@ pub(crate) fn report(
     let texts = |of: fn(&Line) -> &Option<String>| -> ArrayRef {
         Arc::new(lines.iter().map(|line| of(line).as_deref()).collect::<StringArray>())
     };
-    let numbers =
-        |of: fn(&Line) -> Option<u64>| -> ArrayRef { Arc::new(lines.iter().map(of).collect::<UInt64Array>()) };
+    let numbers = |of: fn(&Line) -> Option<u64>| -> ArrayRef { Arc::new(lines.iter().map(of).collect::<UInt64Array>()) };
     let columns = vec![
         texts(|l| &l.source),
         texts(|l| &l.text),

@@ -39,7 +39,7 @@ pub use query::QueryContext;
 pub use registry::SourceRegistry;
 pub use remote_query_table::RemoteQueryTable;
 pub use scan::{
-    Kept, OpenQuery, OpenScan, PartitionBounds, RemoteColumn, RemoteQuery, RemoteQueryExec, RemoteScanExec,
-    RemoteText, ScanCommand, SortKey,
+    Kept, OpenQuery, OpenScan, PartitionBounds, RemoteColumn, RemoteQuery, RemoteQueryExec, RemoteScanExec, RemoteText,
+    ScanCommand, SortKey,
 };
 pub use source::{RemoteSource, Source};

@@ -50,8 +50,7 @@ fn table(name: &str, rows: Option<u64>, columns: &[(&str, DataType, usize)]) -> 
         }
         meta
     };
-    let mut meta =
-        TableMeta::new(TableName::new("public", name), TableKind::Table, columns.iter().map(column).collect());
+    let mut meta = TableMeta::new(TableName::new("public", name), TableKind::Table, columns.iter().map(column).collect());
     meta.primary_key = meta.column("id").map(|_| ("key".to_owned(), vec![0]));
     meta.row_count = rows;
     Arc::new(meta)
@@ -219,17 +218,27 @@ async fn the_largest_part_that_one_source_computes_is_one_statement() {
             &["a: top(3, filter(aggregate(1, inner(orders, customer))))"],
         ),
         ("SELECT c.id, o.amount FROM orders o JOIN customer c ON o.customer = c.id", &["a: inner(orders, customer)"]),
-        ("SELECT count(*) FROM customer c JOIN event e ON c.region = e.region", &["a: aggregate(1, inner(customer, event))"]),
+        (
+            "SELECT count(*) FROM customer c JOIN event e ON c.region = e.region",
+            &["a: aggregate(1, inner(customer, event))"],
+        ),
         ("SELECT DISTINCT region FROM customer", &["a: aggregate(0, customer)"]),
-        ("SELECT id FROM customer WHERE region IN (SELECT region FROM event WHERE kind = 1)",
-            &["a: leftsemi(customer, event where 1)"]),
-        ("SELECT id FROM customer c WHERE region > (SELECT max(region) FROM event)",
-            &["a: filter(customer)"]),
+        (
+            "SELECT id FROM customer WHERE region IN (SELECT region FROM event WHERE kind = 1)",
+            &["a: leftsemi(customer, event where 1)"],
+        ),
+        ("SELECT id FROM customer c WHERE region > (SELECT max(region) FROM event)", &["a: filter(customer)"]),
         // Where the source has no statistics, only what cannot have more rows than its inputs goes.
         ("SELECT l.tag FROM label l JOIN draft d ON l.draft = d.id", &["a: inner(label, draft)"]),
-        ("SELECT l.tag, count(*) FROM label l JOIN draft d ON l.tag = d.tag GROUP BY 1", &["a: aggregate(1, inner(label, draft))"]),
+        (
+            "SELECT l.tag, count(*) FROM label l JOIN draft d ON l.tag = d.tag GROUP BY 1",
+            &["a: aggregate(1, inner(label, draft))"],
+        ),
         // A limit is sent, with what is skipped.
-        ("SELECT c.id FROM orders o JOIN customer c ON o.customer = c.id LIMIT 5 OFFSET 2", &["a: limit(7, inner(orders, customer))"]),
+        (
+            "SELECT c.id FROM orders o JOIN customer c ON o.customer = c.id LIMIT 5 OFFSET 2",
+            &["a: limit(7, inner(orders, customer))"],
+        ),
     ];
     for (sql, texts) in cases {
         let (found, kept) = explain(&session, sql).await;
@@ -240,14 +249,17 @@ async fn the_largest_part_that_one_source_computes_is_one_statement() {
 #[tokio::test]
 async fn what_would_send_more_bytes_stays_here_and_says_so() {
     let session = session_of(Engine::builder()).await;
-    let (texts, kept) = explain(&session, "SELECT c.name, e.kind FROM customer c JOIN event e ON c.region = e.region").await;
+    let (texts, kept) =
+        explain(&session, "SELECT c.name, e.kind FROM customer c JOIN event e ON c.region = e.region").await;
     assert_eq!(texts, ["a: scan customer", "a: scan event"]);
     assert!(kept.iter().any(|k| k.starts_with("Inner Join") && k.contains("20000000 rows")), "{kept:?}");
     let (texts, kept) = explain(&session, "SELECT l.tag FROM label l JOIN draft d ON l.tag = d.tag").await;
     assert_eq!(texts, ["a: scan draft", "a: scan label"]);
     assert!(kept.iter().any(|k| k.contains("does not know how many rows")), "{kept:?}");
     // One table is read in ranges.
-    for sql in ["SELECT a, b FROM big", "SELECT a + b FROM big", "SELECT a FROM big WHERE b > 3", "SELECT a FROM big LIMIT 3"] {
+    for sql in
+        ["SELECT a, b FROM big", "SELECT a + b FROM big", "SELECT a FROM big WHERE b > 3", "SELECT a FROM big LIMIT 3"]
+    {
         assert_eq!(explain(&session, sql).await, (vec!["a: scan big".to_owned()], vec![]), "{sql}");
     }
 }
@@ -263,7 +275,8 @@ async fn parts_that_cannot_go_are_split_off() {
     .await;
     assert_eq!(texts, ["a: inner(orders, customer)"], "{kept:?}");
     assert!(kept.iter().any(|k| k.starts_with("lower(c.name): the sketch")), "{kept:?}");
-    let (texts, kept) = explain(&session, "SELECT region, avg(id), count(*), max(name) FROM customer GROUP BY region").await;
+    let (texts, kept) =
+        explain(&session, "SELECT region, avg(id), count(*), max(name) FROM customer GROUP BY region").await;
     assert_eq!(texts, ["a: aggregate(4, customer)"], "{kept:?}");
     assert!(kept.iter().any(|k| k.starts_with("avg(")), "{kept:?}");
     let (texts, _) = explain(&session, "SELECT lower(name), count(*) FROM customer GROUP BY 1").await;
@@ -296,7 +309,8 @@ async fn the_order_is_made_here_and_different_statements_are_different_tables() 
     let text = plan("SELECT region, count(*) AS n FROM customer GROUP BY 1 ORDER BY n LIMIT 2").await;
     let (sort, query) = (text.find("SortExec: TopK(fetch=2)"), text.find("RemoteQueryExec: source=a, partitions=1"));
     assert!(sort.is_some() && sort < query, "{text}");
-    let text = plan("SELECT (SELECT max(id) AS m FROM customer WHERE region < 2), (SELECT max(id) AS m FROM customer)").await;
+    let text =
+        plan("SELECT (SELECT max(id) AS m FROM customer WHERE region < 2), (SELECT max(id) AS m FROM customer)").await;
     assert!(text.contains("a_query_1") && text.contains("a_query_2"), "{text}");
 }
 

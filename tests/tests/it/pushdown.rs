@@ -126,12 +126,14 @@ async fn a_join_of_two_sources_pushes_the_largest_part_of_each() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_source_computes_otherwise_stays_here_with_its_reason() {
     let (_database, session) = shop(SERVERS[0]).await;
-    let sql = "SELECT count(*) FROM orders o JOIN customer c ON o.customer = c.id WHERE lower(c.name) = 'n7' OR o.quantity = 9";
+    let sql =
+        "SELECT count(*) FROM orders o JOIN customer c ON o.customer = c.id WHERE lower(c.name) = 'n7' OR o.quantity = 9";
     let (texts, kept) = explain(&session, sql).await;
     assert!(!texts.iter().any(|t| t.contains("lower")), "{texts:?}");
     assert!(kept.iter().any(|k| k.contains("lower")), "{kept:?}");
     assert_eq!(table(&session, sql).await, ["109"]);
-    let (texts, kept) = explain(&session, "SELECT c.id, avg(o.amount) FROM orders o JOIN customer c ON o.customer = c.id GROUP BY 1").await;
+    let (texts, kept) =
+        explain(&session, "SELECT c.id, avg(o.amount) FROM orders o JOIN customer c ON o.customer = c.id GROUP BY 1").await;
     assert_eq!(texts.len(), 1, "{texts:?} {kept:?}");
     assert!(texts[0].contains("GROUP BY") && kept.iter().any(|k| k.contains("avg")), "{texts:?} {kept:?}");
 }
@@ -164,7 +166,8 @@ async fn the_same_subquery_over_other_rows_is_another_one() {
 async fn a_dropped_query_ends_its_statement_at_the_source() {
     let (database, session) = shop(SERVERS[0]).await;
     // A hundred million pairs.
-    let sql = "SELECT a.kind, count(*) AS n FROM hit a JOIN hit b ON a.kind = b.kind JOIN hit c ON b.kind = c.kind GROUP BY 1";
+    let sql =
+        "SELECT a.kind, count(*) AS n FROM hit a JOIN hit b ON a.kind = b.kind JOIN hit c ON b.kind = c.kind GROUP BY 1";
     assert_eq!(explain(&session, sql).await.0.len(), 1);
     let running = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' \
                    AND query LIKE '%GROUP BY%' AND pid <> pg_backend_pid()";

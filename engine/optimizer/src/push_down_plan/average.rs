@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, Decimal128Array, Decimal128Builder};
+use datafusion::arrow::array::{AsArray, Decimal128Array, Decimal128Builder};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, DecimalType, Int64Type};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
@@ -45,7 +45,8 @@ impl ScalarUDFImpl for ExactAverage {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let [sums, counts] = arrays.as_slice() else { return exec_err!("exact_average takes a sum and a count") };
-        let (Some(sums), Some(counts)) = (sums.as_primitive_opt::<Decimal128Type>(), counts.as_primitive_opt::<Int64Type>())
+        let (Some(sums), Some(counts)) =
+            (sums.as_primitive_opt::<Decimal128Type>(), counts.as_primitive_opt::<Int64Type>())
         else {
             return exec_err!("exact_average takes a decimal sum and a count");
         };

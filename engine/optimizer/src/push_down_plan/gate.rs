@@ -67,10 +67,9 @@ fn unknown(node: &Node<'_>) -> Gate {
 fn saves(node: &Node<'_>) -> bool {
     match node.plan {
         LogicalPlan::Join(_) => true,
-        LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) => node
-            .inputs
-            .first()
-            .is_some_and(|input| saves(input) && node.estimate.width() <= input.estimate.width()),
+        LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) => {
+            node.inputs.first().is_some_and(|input| saves(input) && node.estimate.width() <= input.estimate.width())
+        }
         plan => shrinks(plan),
     }
 }
@@ -103,9 +102,7 @@ fn is_plain_scan(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::TableScan(_) => true,
         LogicalPlan::SubqueryAlias(alias) => is_plain_scan(&alias.input),
-        LogicalPlan::Projection(projection) => {
-            projection.expr.iter().all(is_column) && is_plain_scan(&projection.input)
-        }
+        LogicalPlan::Projection(projection) => projection.expr.iter().all(is_column) && is_plain_scan(&projection.input),
         // The scan itself has this limit.
         LogicalPlan::Limit(limit) => has_fetch(&limit.input),
         _ => false,

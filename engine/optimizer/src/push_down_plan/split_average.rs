@@ -20,11 +20,7 @@ const DIGITS_MAX: u8 = 28;
 
 impl Cutter {
     /// Pushes an aggregate without its averages, which are computed here from sums and counts.
-    pub(super) fn split_average(
-        &mut self,
-        aggregate: &Aggregate,
-        source: &Arc<dyn RemoteSource>,
-    ) -> Result<Option<Cut>> {
+    pub(super) fn split_average(&mut self, aggregate: &Aggregate, source: &Arc<dyn RemoteSource>) -> Result<Option<Cut>> {
         let Some((below, columns)) = without_averages(aggregate) else { return Ok(None) };
         let node = Node::survey(&below)?;
         let Some(query) = self.translate(&node, &below, source) else { return Ok(None) };
@@ -55,7 +51,11 @@ fn without_averages(aggregate: &Aggregate) -> Option<(LogicalPlan, Vec<Expr>)> {
         match unaliased(expr) {
             Expr::AggregateFunction(function) if function.func.name() == "avg" => {
                 let average = Average::of(function, input)?;
-                results.push(Value::Average { sum: index(average.sum), count: index(average.count), divide: average.divide });
+                results.push(Value::Average {
+                    sum: index(average.sum),
+                    count: index(average.count),
+                    divide: average.divide,
+                });
                 found = true;
             }
             _ => results.push(Value::Plain(index(expr.clone()))),

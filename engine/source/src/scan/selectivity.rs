@@ -125,12 +125,8 @@ mod tests {
     #[test]
     fn filters_keep_the_share_that_statistics_say() {
         let facts = |column: &Column| {
-            let known = ColumnFacts {
-                distinct: Some(50.0),
-                null_share: Some(0.2),
-                least: Some(0.0),
-                greatest: Some(100.0),
-            };
+            let known =
+                ColumnFacts { distinct: Some(50.0), null_share: Some(0.2), least: Some(0.0), greatest: Some(100.0) };
             (column.name == "a").then_some(known)
         };
         let share = |filter: Expr| (selectivity(&filter, &facts) * 1000.0).round() / 1000.0;
