@@ -8,6 +8,7 @@
 //! | `discover`, `statistics`, `catalog_queries` | tables, columns, keys and statistics from the system tables |
 //! | `types` | the Arrow type of each type, and its values from and to the server's Arrow stream |
 //! | `pushdown` | which filters and orders the server computes, and their text |
+//! | `translate` | which sub-plans the server computes, and their text; statements in the server's own language |
 //! | `body`, `scan` | an Arrow stream into record batches; errors in mid-stream |
 //! | `write` | INSERT and DELETE |
 //! | `error` | the server's errors without its row values |
@@ -24,6 +25,7 @@ mod settings;
 mod source;
 mod statistics;
 mod tls;
+mod translate;
 pub mod types;
 mod write;
 

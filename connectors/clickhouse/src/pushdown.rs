@@ -284,25 +284,32 @@ fn rescaled(digits: &str, from: i8, precision: u8, scale: i8) -> Option<String> 
 
 /// Sides of an equality for a type whose values are texts here.
 fn equal_sides(column: sql::Expr, t: &ChType, text: &str) -> Option<(sql::Expr, sql::Expr)> {
-    use std::net::{Ipv4Addr, Ipv6Addr};
-    let typed = |type_name: &'static str| sql::Expr::Typed(text.to_owned(), type_name.into());
     match &t.kind {
-        ChKind::Uuid => is_uuid(text).then(|| (column, typed("UUID"))),
-        ChKind::Ipv4 => {
-            let address: Ipv4Addr = text.parse().ok()?;
-            (address.to_string() == text).then(|| (column, typed("IPv4")))
-        }
-        ChKind::Ipv6 => {
-            let address: Ipv6Addr = text.parse().ok()?;
-            // Both sides print this form the same way only when no IPv4 address is inside.
-            (address.to_string() == text && !text.contains('.')).then(|| (column, typed("IPv6")))
-        }
         ChKind::Enum(labels) => {
             // A label that does not exist equals nothing; the server would refuse it.
             labels.iter().any(|(label, _)| label == text).then(|| {
                 let value = sql::Expr::Value(ScalarValue::from(text));
                 (column.cast("Nullable(String)"), value)
             })
+        }
+        _ => equal_literal(t, text).map(|literal| (column, literal)),
+    }
+}
+
+/// A text as a literal of the server's own type, when it is the text that both sides print.
+pub(crate) fn equal_literal(t: &ChType, text: &str) -> Option<sql::Expr> {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+    let typed = |type_name: &'static str| sql::Expr::Typed(text.to_owned(), type_name.into());
+    match &t.kind {
+        ChKind::Uuid => is_uuid(text).then(|| typed("UUID")),
+        ChKind::Ipv4 => {
+            let address: Ipv4Addr = text.parse().ok()?;
+            (address.to_string() == text).then(|| typed("IPv4"))
+        }
+        ChKind::Ipv6 => {
+            let address: Ipv6Addr = text.parse().ok()?;
+            // Both sides print this form the same way only when no IPv4 address is inside.
+            (address.to_string() == text && !text.contains('.')).then(|| typed("IPv6"))
         }
         _ => None,
     }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::Stream;
 use headwater_common::{Error, Result};
-use headwater_source::{ErrorExt, OpenScan};
+use headwater_source::{ErrorExt, QueryContext, TableName};
 use headwater_sqlgen::{ClickHouseStatement, Sql};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -28,19 +29,37 @@ use crate::types::{ChType, Fault, convert};
 /// Bytes that are read behind a broken stream, to find the server's exception.
 const AFTER_BYTES: usize = 1 << 20;
 
-/// One range, ready to be read.
+/// One range or statement, ready to be read.
 pub(crate) struct Reading {
     pub(crate) source: Arc<ClickHouseSource>,
-    pub(crate) scan: OpenScan,
+    /// What is read, for messages.
+    pub(crate) table: String,
+    /// What is asked before anything is read.
+    pub(crate) checks: Vec<Check>,
     pub(crate) sql: Sql,
     /// Types of the output, in order.
     pub(crate) columns: Vec<(String, ChType)>,
+    /// Schema of the batches, whose types may be others that hold the same values.
+    pub(crate) schema: SchemaRef,
+    /// Rows per batch.
+    pub(crate) batch_rows: usize,
+    /// What the scans of the query share.
+    pub(crate) query: Arc<QueryContext>,
     pub(crate) settings: ServerSettings,
+}
+
+/// Asks for the types of a table's columns, which are compared with those that the statement was made for.
+pub(crate) struct Check {
+    pub(crate) table: TableName,
+    /// Returns a row with the name and the type of each column.
+    pub(crate) text: String,
+    /// Names of the types.
+    pub(crate) types: Vec<String>,
 }
 
 /// Starts reading when it is first polled.
 pub(crate) fn stream(reading: Reading) -> SendableRecordBatchStream {
-    let schema = Arc::clone(&reading.scan.schema);
+    let schema = Arc::clone(&reading.schema);
     let batches = futures::stream::once(async move {
         let running = start(reading).await.map_err(ErrorExt::into_datafusion)?;
         Ok::<_, DataFusionError>(futures::stream::try_unfold(running, |mut running| async move {
@@ -55,13 +74,16 @@ pub(crate) fn stream(reading: Reading) -> SendableRecordBatchStream {
 async fn start(reading: Reading) -> Result<Running> {
     let source = &reading.source;
     reading.settings.check(&source.name)?;
+    for check in &reading.checks {
+        unchanged(&reading, check).await?;
+    }
     let place = Place::take(&reading).await?;
-    let id = format!("headwater-{}-{:016x}", reading.scan.query.id, rand::random::<u64>());
+    let id = format!("headwater-{}-{:016x}", reading.query.id, rand::random::<u64>());
     let kill =
         Kill { connections: source.connections.clone(), settings: reading.settings.clone(), id: id.clone(), armed: true };
     let mut settings = reading.settings.sent.clone();
     if !reading.settings.restricted && !settings.iter().any(|(name, _)| name == "max_block_size") {
-        settings.push(("max_block_size".to_owned(), reading.scan.batch_rows.max(1).to_string()));
+        settings.push(("max_block_size".to_owned(), reading.batch_rows.max(1).to_string()));
     }
     settings.push(("default_format".to_owned(), "ArrowStream".to_owned()));
     let query = Query { sql: &reading.sql.text, settings: &settings, parameters: &reading.sql.parameters, id: Some(&id) };
@@ -86,6 +108,27 @@ async fn start(reading: Reading) -> Result<Running> {
     })
 }
 
+/// An error when a table no longer has the types that the statement was made for.
+async fn unchanged(reading: &Reading, check: &Check) -> Result<()> {
+    let source = &reading.source;
+    let rows = source.connections.rows(&check.text, &reading.settings.sent).await.inspect_err(|e| {
+        if code_of_message(e).is_some_and(is_stale) {
+            source.mark_stale();
+        }
+    })?;
+    let types = rows.iter().map(|row| row.get(1).and_then(|v| v.as_str()));
+    if types.eq(check.types.iter().map(|t| Some(t.as_str()))) {
+        return Ok(());
+    }
+    source.mark_stale();
+    Err(changed(&source.name, &check.table.to_string()))
+}
+
+fn changed(source: &str, table: &str) -> Error {
+    let message = format!("{table} has changed since it was looked at; run the query again");
+    Error::source_failed(source, message).retryable(true)
+}
+
 /// The number that our own message of an exception ends with.
 fn code_of_message(error: &Error) -> Option<i32> {
     let (_, rest) = error.message().rsplit_once("(code ")?;
@@ -102,7 +145,7 @@ struct Place {
 impl Place {
     async fn take(reading: &Reading) -> Result<Self> {
         let connections = &reading.source.connections;
-        let running = reading.scan.query.state(&reading.source.name, || Arc::new(AtomicUsize::new(0)));
+        let running = reading.query.state(&reading.source.name, || Arc::new(AtomicUsize::new(0)));
         let permit = match running.load(Ordering::Acquire) {
             0 => Some(connections.place().await?),
             _ => connections.free_place(),
@@ -217,7 +260,7 @@ impl Running {
     }
 
     fn converted(&self, wire: &RecordBatch) -> Result<RecordBatch> {
-        let scan = &self.reading.scan;
+        let schema = &self.reading.schema;
         let source = &self.reading.source;
         let options = RecordBatchOptions::new().with_row_count(Some(wire.num_rows()));
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.reading.columns.len());
@@ -232,18 +275,19 @@ impl Running {
             })?;
             columns.push(array);
         }
-        if scan.command.count
-            && let (Some(count), Some(field)) = (columns.first_mut(), scan.schema.fields().first())
-        {
-            *count = cast(count, field.data_type()).map_err(|e| Error::internal(e.to_string()))?;
+        let cast = CastOptions { safe: false, ..CastOptions::default() };
+        for (array, field) in columns.iter_mut().zip(schema.fields()) {
+            if array.data_type() != field.data_type() {
+                let made = cast_with_options(array, field.data_type(), &cast);
+                *array =
+                    made.map_err(|e| Error::source_failed(&source.name, format!("column \"{}\" holds {e}", field.name())))?;
+            }
         }
-        RecordBatch::try_new_with_options(Arc::clone(&scan.schema), columns, &options).map_err(|_| self.changed())
+        RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(|_| self.changed())
     }
 
     fn changed(&self) -> Error {
         self.reading.source.mark_stale();
-        let table = &self.reading.scan.command.table;
-        let message = format!("{table} has changed since it was looked at; run the query again");
-        Error::source_failed(&self.reading.source.name, message).retryable(true)
+        changed(&self.reading.source.name, &self.reading.table)
     }
 }

@@ -31,6 +31,9 @@ const PINNED: &[(&str, &str, Matter)] = &[
     ("count_distinct_implementation", "uniqExact", Answer),
     ("union_default_mode", "", Answer),
     ("prefer_column_name_to_alias", "0", Answer),
+    ("join_default_strictness", "ALL", Answer),
+    ("any_join_distinct_right_table_keys", "0", Answer),
+    ("distributed_product_mode", "deny", Answer),
     ("limit", "0", Answer),
     ("offset", "0", Answer),
     ("final", "0", Answer),
@@ -63,6 +66,11 @@ const PINNED: &[(&str, &str, Matter)] = &[
     ("max_parser_depth", "10000", Comfort),
 ];
 
+/// The setting that switches the query analyzer on.
+const ANALYZER: &str = "enable_analyzer";
+/// A setting that servers have from version 25.4 on.
+const NEW_ENOUGH: &str = "allow_experimental_correlated_subqueries";
+
 /// Settings that the connector sets itself.
 const OWN: &[&str] = &["readonly", "query_id", "query", "database", "default_format", "user", "password", "role"];
 
@@ -75,6 +83,8 @@ pub(crate) struct ServerSettings {
     pub(crate) foreign: Vec<String>,
     /// Whether the user may change settings at all.
     pub(crate) restricted: bool,
+    /// Whether the server has the query analyzer whose joins are relied on.
+    pub(crate) analyzer: bool,
 }
 
 /// Reads `name=value, name=value`.
@@ -101,7 +111,12 @@ pub(crate) fn parse(text: &str) -> Result<Vec<(String, String)>> {
 
 /// Names of the settings whose values [`ServerSettings::new`] needs.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    PINNED.iter().map(|(name, _, _)| *name).chain(["readonly", "output_format_arrow_compression_method"])
+    PINNED.iter().map(|(name, _, _)| *name).chain([
+        "readonly",
+        "output_format_arrow_compression_method",
+        ANALYZER,
+        NEW_ENOUGH,
+    ])
 }
 
 impl ServerSettings {
@@ -114,6 +129,9 @@ impl ServerSettings {
         let mut found = Self::default();
         let readonly = server.get("readonly").map_or("0", |(value, _)| value.as_str());
         found.restricted = readonly == "1";
+        let on = server.get(ANALYZER).is_some_and(|(value, _)| value == "1");
+        let switched_off = of_user.iter().any(|(name, _)| name.ends_with("_analyzer"));
+        found.analyzer = on && !switched_off && server.contains_key(NEW_ENOUGH);
         let wanted = PINNED.iter().copied().chain([("output_format_arrow_compression_method", compression, Comfort)]);
         for (name, value, matter) in wanted {
             // An older server without a setting behaves as the pinned value says or is refused by its answers.

@@ -9,12 +9,13 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
 use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::Expr;
 use headwater_common::config::{OptionSpec, Options};
 use headwater_common::{Error, Result};
 use headwater_source::{
-    ConnectContext, Connector, Discovery, OpenScan, PartitionBounds, RemoteSource, RemoteTable, RemoteText, ScanCommand,
-    SortKey, Source, Support, TableMeta, TableName,
+    ConnectContext, Connector, Discovery, Kept, OpenQuery, OpenScan, PartitionBounds, RemoteQuery, RemoteSource,
+    RemoteTable, RemoteText, ScanCommand, SortKey, Source, Support, TableMeta, TableName,
 };
 use headwater_sqlgen as sql;
 use parking_lot::RwLock;
@@ -68,6 +69,8 @@ struct Table {
     split_key: Option<String>,
     /// Whether its engine changes rows when it merges them, as `ReplacingMergeTree` does.
     merges: bool,
+    /// Whether its engine asks other servers or tables.
+    distributed: bool,
 }
 
 /// One ClickHouse server.
@@ -86,6 +89,17 @@ impl ClickHouseSource {
     fn table(&self, table: &TableName) -> Result<Table> {
         let found = self.tables.read().get(table).cloned();
         found.ok_or_else(|| Error::not_found(format!("source {} has no table {table}; run REFRESH SOURCE", self.name)))
+    }
+
+    /// Whether sub-plans over a table are computed here or there.
+    pub(crate) fn computes_sub_plans(&self, table: &TableName) -> Result<(), String> {
+        if !self.settings().analyzer {
+            return Err("a server before version 25.4, or one without its analyzer, computes no sub-plans".into());
+        }
+        match self.table(table).map_err(|e| e.message().to_owned())?.distributed {
+            true => Err("a table that asks other servers or tables computes no sub-plans".into()),
+            false => Ok(()),
+        }
     }
 
     /// Types of a table's columns.
@@ -117,8 +131,8 @@ impl ClickHouseSource {
 
     fn select(&self, command: &ScanCommand, bounds: &PartitionBounds) -> Result<(sql::Select, Vec<(String, ChType)>)> {
         let types = self.types_of(&command.table)?;
-        let mut select = sql::Select::from_table(&command.table.schema, &command.table.table);
-        select.merged = self.is_final(&command.table)?;
+        let select = sql::Select::from_table(&command.table.schema, &command.table.table);
+        let mut select = select.merged(self.is_final(&command.table)?);
         let mut output = Vec::new();
         if command.count {
             select.columns.push(sql::Expr::CountRows);
@@ -239,7 +253,8 @@ impl Source for ClickHouseSource {
             let split_key = Some(attribute("split_key").to_owned()).filter(|k| splits && !k.is_empty());
             let merges =
                 engine.ends_with("MergeTree") && !matches!(engine, "MergeTree" | "ReplicatedMergeTree" | "SharedMergeTree");
-            tables.insert(table.name.clone(), Table { types, split_key, merges });
+            let distributed = matches!(engine, "Distributed" | "Merge");
+            tables.insert(table.name.clone(), Table { types, split_key, merges, distributed });
         }
         *self.tables.write() = tables;
         Ok(found.discovery)
@@ -343,7 +358,29 @@ impl RemoteSource for ClickHouseSource {
     fn open(self: Arc<Self>, scan: OpenScan) -> Result<SendableRecordBatchStream> {
         let (select, columns) = self.select(&scan.command, &scan.bounds)?;
         let (sql, settings) = (bound(&select)?, self.settings());
-        Ok(stream(Reading { source: self, scan, sql, columns, settings }))
+        Ok(stream(Reading {
+            source: self,
+            table: scan.command.table.to_string(),
+            checks: Vec::new(),
+            sql,
+            columns,
+            schema: scan.schema,
+            batch_rows: scan.batch_rows,
+            query: scan.query,
+            settings,
+        }))
+    }
+
+    fn translate(&self, plan: &LogicalPlan, _target: usize) -> Result<RemoteQuery, Vec<Kept>> {
+        crate::translate::translate(self, plan)
+    }
+
+    fn open_query(self: Arc<Self>, query: OpenQuery) -> Result<SendableRecordBatchStream> {
+        crate::translate::reading(self, query).map(stream)
+    }
+
+    async fn describe(&self, text: &str) -> Result<RemoteQuery> {
+        crate::translate::describe(self, text).await
     }
 
     async fn insert(&self, table: &TableMeta, rows: SendableRecordBatchStream) -> Result<u64> {

@@ -48,11 +48,13 @@ pub(crate) const TABLES: &str = "SELECT c.oid, n.nspname::pg_catalog.text, c.rel
     AND (pg_catalog.has_table_privilege(c.oid, 'SELECT') OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT'))";
 
 /// Columns of all tables in order: table, name, type, modifier, dimensions, not null, default, generated or identity always,
-/// whether the collation is deterministic, the type as text.
+/// whether the collation is deterministic, the type as text, identity, number, name of the collation.
 pub(crate) const COLUMNS: &str = "SELECT a.attrelid, a.attname::pg_catalog.text, a.atttypid, a.atttypmod, \
     a.attndims::pg_catalog.int4, a.attnotnull, pg_catalog.pg_get_expr(d.adbin, d.adrelid), \
     (a.attgenerated <> '' OR a.attidentity = 'a'), COALESCE(l.collisdeterministic, true), \
-    pg_catalog.format_type(a.atttypid, a.atttypmod), a.attidentity <> '', a.attnum \
+    pg_catalog.format_type(a.atttypid, a.atttypmod), a.attidentity <> '', a.attnum, \
+    CASE l.collname WHEN 'default' THEN (SELECT b.datcollate::pg_catalog.text FROM pg_catalog.pg_database b \
+      WHERE b.datname = pg_catalog.current_database()) ELSE l.collname::pg_catalog.text END \
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \

@@ -12,6 +12,7 @@ use crate::catalog_queries as queries;
 use crate::config::PostgresConfig;
 use crate::error::classify;
 use crate::statistics::{self, StatisticsRow};
+use crate::translate::COMPUTED_OIDS;
 use crate::types::{PgType, TypeCatalog};
 
 /// What only this connector reads of a table.
@@ -21,6 +22,8 @@ pub(crate) struct KnownTable {
     pub(crate) types: Vec<(String, PgType)>,
     /// Columns whose collation finds different texts equal.
     pub(crate) nondeterministic: HashSet<String>,
+    /// Names of the collations of columns that have one.
+    pub(crate) collations: HashMap<String, String>,
     /// Blocks that can be read by range; 0 when the table has none of its own.
     pub(crate) blocks: u64,
     /// COPY cannot write to it: a view, or a table with row security.
@@ -32,6 +35,8 @@ pub(crate) struct KnownTable {
 pub(crate) struct Found {
     pub(crate) discovery: Discovery,
     pub(crate) tables: HashMap<TableName, Arc<KnownTable>>,
+    /// The types of all columns, and those of computed values.
+    pub(crate) types: TypeCatalog,
 }
 
 struct Column {
@@ -54,12 +59,12 @@ pub(crate) async fn discover(client: &Client, source: &str, config: &PostgresCon
         let column = Column { number: get(&row, 11)?, type_oid: get(&row, 2)?, row };
         by_table.entry(get(&column.row, 0)?).or_default().push(column);
     }
-    let mut oids: Vec<u32> = by_table.values().flatten().map(|c| c.type_oid).collect();
+    let mut oids: Vec<u32> = by_table.values().flatten().map(|c| c.type_oid).chain(COMPUTED_OIDS).collect();
     oids.sort_unstable();
     oids.dedup();
     let types = TypeCatalog::load(client, &oids).await.map_err(failed)?;
     let shown = |schema: &str| config.schemas.is_empty() || config.schemas.iter().any(|s| s == schema);
-    let mut found = Found::default();
+    let mut found = Found { types, ..Found::default() };
     found.discovery.fingerprint = Some(get::<i64>(&fingerprint, 0)?.cast_unsigned());
     for row in &schemas {
         let name: String = get(row, 0)?;
@@ -78,7 +83,7 @@ pub(crate) async fn discover(client: &Client, source: &str, config: &PostgresCon
             continue;
         }
         let columns = by_table.remove(&oid).unwrap_or_default();
-        let resolved = resolve(&columns, &types, config)?;
+        let resolved = resolve(&columns, &found.types, config)?;
         let mut table = table(row, &name, &columns, &resolved, &statistics)?;
         add_keys(&mut table, &columns, keys_by_table.get(&oid).map(Vec::as_slice).unwrap_or_default())?;
         found.tables.insert(name.clone(), Arc::new(known(row, &columns, resolved)?));
@@ -89,8 +94,11 @@ pub(crate) async fn discover(client: &Client, source: &str, config: &PostgresCon
 }
 
 fn known(row: &Row, columns: &[Column], types: Vec<(String, PgType)>) -> Result<KnownTable> {
-    let mut nondeterministic = HashSet::new();
+    let (mut nondeterministic, mut collations) = (HashSet::new(), HashMap::new());
     for column in columns {
+        if let Some(collation) = get::<Option<String>>(&column.row, 12)? {
+            collations.insert(get(&column.row, 1)?, collation);
+        }
         if !get::<bool>(&column.row, 8)? {
             nondeterministic.insert(get(&column.row, 1)?);
         }
@@ -98,7 +106,7 @@ fn known(row: &Row, columns: &[Column], types: Vec<(String, PgType)>) -> Result<
     // A foreign child, or one stored otherwise than in blocks, is no part of any range, so such a table is read as a whole.
     let blocks = if get::<bool>(row, 8)? { 0 } else { get::<Option<i64>>(row, 5)?.unwrap_or(0) };
     let (blocks, insert_only) = (u64::try_from(blocks).unwrap_or(0), get::<Option<bool>>(row, 9)?.unwrap_or(false));
-    Ok(KnownTable { types, nondeterministic, blocks, insert_only })
+    Ok(KnownTable { types, nondeterministic, collations, blocks, insert_only })
 }
 
 type StatisticsByColumn = HashMap<(String, String), HashMap<String, StatisticsRow>>;

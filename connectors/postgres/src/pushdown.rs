@@ -260,7 +260,7 @@ fn sides(columns: &Columns<'_>, name: &str, family: Family, value: &ScalarValue)
 }
 
 /// The server's dates and timestamps span less than Arrow's.
-fn representable(name: &str, value: &ScalarValue, literal: &sql::Literal) -> Result<(), String> {
+pub(crate) fn representable(name: &str, value: &ScalarValue, literal: &sql::Literal) -> Result<(), String> {
     const MICROS_MIN: i64 = -211_813_488_000_000_000;
     const MICROS_MAX: i64 = 9_223_371_331_200_000_000;
     const DAYS_MIN: i32 = -2_440_588;
@@ -292,7 +292,7 @@ fn text_of(value: &ScalarValue) -> Option<Option<&str>> {
 }
 
 /// Whether a text is a uuid in the form the server prints: only such a text can equal one.
-fn is_uuid(text: &str) -> bool {
+pub(crate) fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.char_indices().all(|(i, c)| match i {
             8 | 13 | 18 | 23 => c == '-',

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::Expr;
 use headwater_common::config::{OptionSpec, Options};
 use headwater_common::{Error, Result};
 use headwater_source::{
-    ConnectContext, Connector, Discovery, Finding, OpenScan, PartitionBounds, RemoteSource, RemoteTable, RemoteText,
-    ScanCommand, SortKey, Source, Support, TableMeta, TableName,
+    ConnectContext, Connector, Discovery, Finding, Kept, OpenQuery, OpenScan, PartitionBounds, QueryContext, RemoteQuery,
+    RemoteSource, RemoteTable, RemoteText, ScanCommand, SortKey, Source, Support, TableMeta, TableName,
 };
 use headwater_sqlgen as sql;
 use parking_lot::RwLock;
@@ -25,7 +26,7 @@ use crate::diagnose::diagnose;
 use crate::discover::{KnownTable, discover};
 use crate::error::classify;
 use crate::pushdown::{Columns, translate};
-use crate::scan::{Reading, stream};
+use crate::scan::{Check, Reading, stream};
 use crate::snapshot::Readers;
 use crate::types::{PgType, TypeCatalog, TypeOptions, TypeRow};
 
@@ -57,6 +58,7 @@ impl Connector for PostgresConnector {
             connections,
             tables: RwLock::default(),
             server: RwLock::default(),
+            types: RwLock::default(),
             stale: Arc::new(AtomicBool::new(false)),
         };
         Ok(Arc::new(source))
@@ -78,6 +80,7 @@ pub(crate) struct PostgresSource {
     pub(crate) connections: Connections,
     tables: RwLock<HashMap<TableName, Arc<KnownTable>>>,
     server: RwLock<Server>,
+    types: RwLock<TypeCatalog>,
     /// A reader found a table that is not what discovery found.
     stale: Arc<AtomicBool>,
 }
@@ -126,7 +129,9 @@ impl PostgresSource {
         }
         match bounds {
             PartitionBounds::Whole => {}
-            PartitionBounds::Blocks { from, to } => select.filters.push(sql::Expr::Blocks(*from, *to)),
+            PartitionBounds::Blocks { from, to } => {
+                select.filters.push(sql::Expr::Blocks { item: None, from: *from, to: *to })
+            }
             PartitionBounds::Key { .. } => return Err(Error::internal("Postgres tables are split by blocks")),
         }
         for key in &command.order {
@@ -155,6 +160,46 @@ impl PostgresSource {
         drop(lease.into_object()?);
         let costs: Vec<f64> = messages.iter().filter_map(total_cost).collect();
         Ok(matches!(costs.as_slice(), [whole, range] if whole <= range))
+    }
+
+    /// Ranges of blocks that together hold a table of so many blocks; at most as many as there are connections.
+    pub(crate) fn ranges(&self, blocks: u64, target: usize) -> Vec<(u64, Option<u64>)> {
+        let ranges = target.min(self.connections.size()) as u64;
+        let splits = blocks >= BLOCKS_MIN && self.server.read().version >= BLOCK_RANGES_VERSION;
+        if !splits || ranges < 2 || self.config.pgbouncer {
+            return Vec::new();
+        }
+        let step = blocks.div_ceil(ranges);
+        // The last range is open: rows may have been added behind the blocks that discovery saw.
+        (0..ranges).map(|i| (i * step, (i + 1 < ranges).then_some((i + 1) * step))).collect()
+    }
+
+    /// Whether texts are stored as UTF-8.
+    pub(crate) fn is_utf8(&self) -> bool {
+        self.server.read().utf8
+    }
+
+    /// The types that are known.
+    pub(crate) fn type_catalog(&self) -> TypeCatalog {
+        self.types.read().clone()
+    }
+
+    /// Adds types to those that are known.
+    pub(crate) fn learn_types(&self, types: TypeCatalog) {
+        self.types.write().extend(types);
+    }
+
+    /// The connections of a query.
+    pub(crate) fn readers(&self, query: &QueryContext) -> Result<Arc<Readers>> {
+        let (connections, timeout) = (self.connections.clone(), self.statement_timeout()?);
+        let make = || Arc::new(Readers::new(&self.name, connections, self.config.pgbouncer, timeout));
+        Ok(query.state(&self.name, make))
+    }
+
+    /// What a reader calls that finds a table changed.
+    pub(crate) fn changed_marker(&self) -> Box<dyn Fn() + Send + Sync> {
+        let stale = Arc::clone(&self.stale);
+        Box::new(move || stale.store(true, Ordering::Release))
     }
 
     /// The text that limits a statement's time in a transaction, for connections that cannot have a setting of their own.
@@ -189,7 +234,8 @@ impl PostgresSource {
     }
 }
 
-fn text(statement: &sql::Statement) -> Result<String> {
+/// The text of a statement whose values are literals.
+pub(crate) fn text(statement: &sql::Statement) -> Result<String> {
     Ok(sql::Writer::new(&sql::Postgres, sql::Mode::Inline).statement(statement)?.finish().text)
 }
 
@@ -245,6 +291,7 @@ impl Source for PostgresSource {
         self.stale.store(false, Ordering::Release);
         let (lease, _) = self.connections.begin(queries::BEGIN_READ).await?;
         let found = discover(lease.object()?, &self.name, &self.config).await?;
+        self.learn_types(found.types);
         *self.tables.write() = found.tables;
         Ok(found.discovery)
     }
@@ -309,21 +356,13 @@ impl RemoteSource for PostgresSource {
     async fn partitions(&self, command: &ScanCommand, target: usize) -> Result<Vec<PartitionBounds>> {
         let whole = vec![PartitionBounds::Whole];
         let blocks = self.known(&command.table)?.blocks;
-        let ranges = target.min(self.connections.size()) as u64;
-        let splits = blocks >= BLOCKS_MIN && self.server.read().version >= BLOCK_RANGES_VERSION;
-        if !splits || ranges < 2 || self.config.pgbouncer {
+        let ranges = self.ranges(blocks, target);
+        let bounds: Vec<_> = ranges.into_iter().map(|(from, to)| PartitionBounds::Blocks { from, to }).collect();
+        let Some(first) = bounds.first() else { return Ok(whole) };
+        if !command.filters.is_empty() && self.cheap_as_a_whole(command, first).await? {
             return Ok(whole);
         }
-        let step = blocks.div_ceil(ranges);
-        let range = |i: u64| PartitionBounds::Blocks {
-            from: i * step,
-            // The last range is open: rows may have been added behind the blocks that discovery saw.
-            to: (i + 1 < ranges).then_some((i + 1) * step),
-        };
-        if !command.filters.is_empty() && self.cheap_as_a_whole(command, &range(0)).await? {
-            return Ok(whole);
-        }
-        Ok((0..ranges).map(range).collect())
+        Ok(bounds)
     }
 
     fn render(&self, command: &ScanCommand, bounds: &PartitionBounds) -> Result<RemoteText> {
@@ -334,22 +373,38 @@ impl RemoteSource for PostgresSource {
 
     fn open(self: Arc<Self>, scan: OpenScan) -> Result<SendableRecordBatchStream> {
         let (select, columns) = self.select(&scan.command, &scan.bounds)?;
-        let types = match scan.command.columns.is_empty() {
-            true => None,
-            false => {
-                let mut probe = sql::Select::from_table(&select.schema, &select.table);
-                probe.columns = scan.command.columns.iter().map(sql::Expr::column).collect();
-                probe.limit = Some(0);
-                Some(text(&sql::Statement::ColumnTypes(probe))?)
-            }
-        };
-        let copy = text(&sql::Statement::CopyOut(select))?;
-        let (connections, timeout) = (self.connections.clone(), self.statement_timeout()?);
-        let make = || Arc::new(Readers::new(&self.name, connections, self.config.pgbouncer, timeout));
-        let readers = scan.query.state(&self.name, make);
-        let stale = Arc::clone(&self.stale);
-        let changed = Box::new(move || stale.store(true, Ordering::Release));
-        Ok(stream(Reading { source: self.name.clone(), scan, readers, types, copy, columns, changed }))
+        let mut checks = Vec::new();
+        if !scan.command.columns.is_empty() {
+            let table = &scan.command.table;
+            let mut probe = sql::Select::from_table(&table.schema, &table.table);
+            probe.columns = scan.command.columns.iter().map(sql::Expr::column).collect();
+            probe.limit = Some(0);
+            let types = text(&sql::Statement::ColumnTypes(probe))?;
+            checks.push(Check { table: table.clone(), types, oids: columns.iter().map(|(_, t)| t.oid()).collect() });
+        }
+        Ok(stream(Reading {
+            source: self.name.clone(),
+            readers: self.readers(&scan.query)?,
+            checks,
+            copy: text(&sql::Statement::CopyOut(select))?,
+            columns,
+            sent: Arc::clone(&scan.schema),
+            schema: scan.schema,
+            batch_rows: scan.batch_rows,
+            changed: self.changed_marker(),
+        }))
+    }
+
+    fn translate(&self, plan: &LogicalPlan, target: usize) -> Result<RemoteQuery, Vec<Kept>> {
+        crate::translate::translate(self, plan, target)
+    }
+
+    fn open_query(self: Arc<Self>, query: OpenQuery) -> Result<SendableRecordBatchStream> {
+        crate::translate::reading(&self, query).map(stream)
+    }
+
+    async fn describe(&self, text: &str) -> Result<RemoteQuery> {
+        crate::translate::describe(self, text).await
     }
 
     fn fills_omitted_columns(&self) -> bool {

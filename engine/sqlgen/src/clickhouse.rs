@@ -9,6 +9,8 @@ use headwater_common::{Error, Result};
 
 use crate::dialect::{Dialect, check_name};
 use crate::literal::{Literal, civil, decimal};
+use crate::select::Query;
+use crate::writer::{Mode, Writer};
 
 /// ClickHouse.
 #[derive(Debug, Clone, Copy, Default)]
@@ -140,6 +142,10 @@ impl Dialect for ClickHouse {
         false
     }
 
+    fn no_columns(&self) -> &'static str {
+        "1 "
+    }
+
     fn list_element(&self, value: &ScalarValue, out: &mut String) -> Result<bool> {
         use ScalarValue as S;
         match value {
@@ -213,7 +219,7 @@ fn instant(ticks: Option<i128>, scale: u8) -> Result<Literal> {
 }
 
 /// A statement that only ClickHouse has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ClickHouseStatement {
     /// `INSERT INTO schema.table (columns) FORMAT ArrowStream`; the rows follow as the body of the request.
     InsertArrow {
@@ -237,6 +243,12 @@ pub enum ClickHouseStatement {
         /// Number of parts.
         parts: u32,
     },
+    /// A row with the name and the type of each column of a query.
+    Describe(Query),
+    /// The same for a text in ClickHouse's own language that [`ClickHouseStatement::Parse`] has accepted.
+    DescribeNative(String),
+    /// Whether a text is one statement; nothing of it runs.
+    Parse(String),
 }
 
 impl ClickHouseStatement {
@@ -273,6 +285,22 @@ impl ClickHouseStatement {
                 out.push_str(", ");
                 ClickHouse.text(table, &mut out)?;
                 out.push(')');
+            }
+            Self::Describe(query) => {
+                out.push_str("DESCRIBE TABLE (");
+                out.push_str(&Writer::new(&ClickHouse, Mode::Inline).query(query)?.finish().text);
+                out.push_str(") FORMAT JSONCompactEachRow");
+            }
+            Self::DescribeNative(text) => {
+                out.push_str("DESCRIBE TABLE (");
+                out.push_str(text);
+                // A comment at the end of the text does not reach over the line.
+                out.push_str("\n) FORMAT JSONCompactEachRow");
+            }
+            Self::Parse(text) => {
+                out.push_str("EXPLAIN AST ");
+                out.push_str(text);
+                out.push_str("\nFORMAT JSONCompactEachRow");
             }
         }
         Ok(out)
@@ -347,9 +375,8 @@ mod tests {
 
     #[test]
     fn blocks_and_statements_are_written() {
-        let mut select = Select::from_table("db", "t");
+        let mut select = Select::from_table("db", "t").merged(true);
         select.columns = vec![Expr::column("a")];
-        select.merged = true;
         let values = vec![Expr::Value(ScalarValue::Int64(Some(-1))), Expr::Value(ScalarValue::from("a'"))];
         select.filters = vec![Expr::InList { expr: Box::new(Expr::column("a")), list: values, negated: false }];
         let sql = Writer::new(&ClickHouse, Mode::Bind).select(&select).unwrap().finish();

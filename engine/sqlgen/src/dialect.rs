@@ -46,6 +46,11 @@ pub trait Dialect: Debug + Send + Sync {
         true
     }
 
+    /// What stands for no columns at all.
+    fn no_columns(&self) -> &'static str {
+        ""
+    }
+
     /// Appends an element of an IN list in a shorter form than [`Dialect::literal`] has, where one exists that means the same.
     fn list_element(&self, _value: &ScalarValue, _out: &mut String) -> Result<bool> {
         Ok(false)

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use datafusion::common::ScalarValue;
 
+use crate::select::{Order, Query};
+
 /// A binary operator that means the same in every supported database for the types it is used with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
@@ -29,6 +31,12 @@ pub enum Operator {
     Minus,
     /// `*`
     Multiply,
+    /// `/` of whole numbers, cut off towards zero.
+    Divide,
+    /// The remainder of that division, with the sign of the dividend.
+    Modulo,
+    /// Two texts as one; null when one is.
+    Concat,
 }
 
 impl Operator {
@@ -45,6 +53,9 @@ impl Operator {
             Self::Plus => "+",
             Self::Minus => "-",
             Self::Multiply => "*",
+            Self::Divide => "/",
+            Self::Modulo => "%",
+            Self::Concat => "||",
         }
     }
 
@@ -56,8 +67,13 @@ impl Operator {
             Self::Gt => Some(Self::Lt),
             Self::GtEq => Some(Self::LtEq),
             Self::Eq | Self::NotEq | Self::IsDistinctFrom | Self::IsNotDistinctFrom => Some(self),
-            Self::Plus | Self::Minus | Self::Multiply => None,
+            Self::Plus | Self::Minus | Self::Multiply | Self::Divide | Self::Modulo | Self::Concat => None,
         }
+    }
+
+    /// Whether it asks which side is larger.
+    pub fn is_order(self) -> bool {
+        matches!(self, Self::Lt | Self::LtEq | Self::Gt | Self::GtEq)
     }
 }
 
@@ -66,13 +82,17 @@ impl Operator {
 pub enum Expr {
     /// A column, by the name discovery found.
     Column(String),
+    /// A column of the FROM item with this number, by the name discovery found.
+    Field(usize, String),
+    /// An output column, by its number, of the block that is the FROM item with the first number.
+    Output(usize, usize),
     /// A value with its type.
     Value(ScalarValue),
     /// A text that the database reads as a value of one of its own types, such as `uuid`; the type is a constant of the
     /// connector or the catalog's own text for it.
     Typed(String, Cow<'static, str>),
-    /// A cast to one of the database's types; the name is a constant of the connector.
-    Cast(Box<Expr>, &'static str),
+    /// A cast to one of the database's types; the name is made of constants of the connector and numbers.
+    Cast(Box<Expr>, Cow<'static, str>),
     /// A text compared and sorted by its bytes.
     ByteOrder(Box<Expr>),
     /// Two sides and an operator.
@@ -115,8 +135,98 @@ pub enum Expr {
     },
     /// Number of rows.
     CountRows,
+    /// A function; the name is a constant of the connector.
+    Call(&'static str, Vec<Expr>),
+    /// An aggregate function.
+    Aggregate(Box<Aggregate>),
+    /// A function over a window.
+    Window(Box<Window>),
+    /// The value of the first condition that is true.
+    Case {
+        /// Conditions with their values.
+        branches: Vec<(Expr, Expr)>,
+        /// Value when none is true.
+        otherwise: Option<Box<Expr>>,
+    },
+    /// Whether a query has rows.
+    Exists {
+        /// The query; its columns do not matter.
+        query: Box<Query>,
+        /// NOT EXISTS.
+        negated: bool,
+    },
+    /// Whether some row of a query is equal.
+    InQuery {
+        /// Left side, as many as the query has columns.
+        exprs: Vec<Expr>,
+        /// The query.
+        query: Box<Query>,
+        /// NOT IN.
+        negated: bool,
+    },
+    /// The only value of a query; null when it has no row.
+    Scalar(Box<Query>),
     /// Rows whose physical place is in blocks `[from, to)`; open at the end when `None` (PostgreSQL's `ctid`).
-    Blocks(u64, Option<u64>),
+    Blocks {
+        /// Number of the FROM item, where there are several.
+        item: Option<usize>,
+        /// First block.
+        from: u64,
+        /// Block after the last one.
+        to: Option<u64>,
+    },
+}
+
+/// An aggregate function with its clauses.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aggregate {
+    /// Name, a constant of the connector.
+    pub function: &'static str,
+    /// Arguments; none is `count(*)`.
+    pub arguments: Vec<Expr>,
+    /// Each value once.
+    pub distinct: bool,
+    /// Only rows for which this is true.
+    pub filter: Option<Expr>,
+}
+
+/// A function over a window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    /// The function: a call or an aggregate.
+    pub function: Expr,
+    /// PARTITION BY.
+    pub partition: Vec<Expr>,
+    /// ORDER BY.
+    pub order: Vec<Order>,
+    /// Frame, where the function has one.
+    pub frame: Option<Frame>,
+}
+
+/// The rows of a window that count for a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame {
+    /// Whether bounds count rows; otherwise they count groups of equal rows.
+    pub rows: bool,
+    /// First row.
+    pub start: Bound,
+    /// Last row.
+    pub end: Bound,
+}
+
+/// One end of a [`Frame`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// The first row of the partition.
+    UnboundedPreceding,
+    /// So many rows before; only in frames of rows.
+    Preceding(u64),
+    /// The row itself.
+    CurrentRow,
+    /// So many rows after; only in frames of rows.
+    Following(u64),
+    /// The last row of the partition.
+    UnboundedFollowing,
 }
 
 impl Expr {
@@ -131,8 +241,8 @@ impl Expr {
     }
 
     /// A cast.
-    pub fn cast(self, type_name: &'static str) -> Self {
-        Self::Cast(Box::new(self), type_name)
+    pub fn cast(self, type_name: impl Into<Cow<'static, str>>) -> Self {
+        Self::Cast(Box::new(self), type_name.into())
     }
 
     /// The same text, compared by bytes.

@@ -22,12 +22,13 @@ mod expr;
 mod literal;
 mod select;
 mod statement;
+pub mod translate;
 mod writer;
 
 pub use clickhouse::{ClickHouse, ClickHouseStatement};
 pub use dialect::{Dialect, Postgres};
-pub use expr::{Expr, Operator};
+pub use expr::{Aggregate, Bound, Expr, Frame, Operator, Window};
 pub use literal::{Literal, literal};
-pub use select::{Order, Select};
+pub use select::{From, Group, Join, JoinKind, Order, Query, Select, Table};
 pub use statement::Statement;
 pub use writer::{Mode, Sql, Writer};

@@ -10,6 +10,8 @@ pub enum Statement {
     Select(Select),
     /// `COPY (select) TO STDOUT (FORMAT binary)`; takes no parameters.
     CopyOut(Select),
+    /// The same for the text of a query that was written before.
+    CopyText(String),
     /// `COPY schema.table (columns) FROM STDIN (FORMAT binary)`. No schema is the session's temporary one.
     CopyIn {
         /// Schema.

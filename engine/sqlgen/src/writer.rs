@@ -5,7 +5,7 @@ use headwater_common::{Error, Result};
 
 use crate::dialect::Dialect;
 use crate::expr::{Expr, Operator};
-use crate::select::Select;
+use crate::select::{Query, Select};
 use crate::statement::Statement;
 
 /// How values are written.
@@ -65,6 +65,12 @@ impl<'a> Writer<'a> {
         Ok(self)
     }
 
+    /// Writes a query.
+    pub fn query(mut self, query: &Query) -> Result<Self> {
+        self.query_node(query)?;
+        Ok(self)
+    }
+
     /// Writes a statement.
     pub fn statement(mut self, statement: &Statement) -> Result<Self> {
         match statement {
@@ -75,6 +81,11 @@ impl<'a> Writer<'a> {
                 }
                 self.push("COPY (");
                 self.write_select(select)?;
+                self.push(") TO STDOUT (FORMAT binary)");
+            }
+            Statement::CopyText(text) => {
+                self.push("COPY (");
+                self.push(text);
                 self.push(") TO STDOUT (FORMAT binary)");
             }
             Statement::CopyIn { schema, table, columns } => {
@@ -209,43 +220,27 @@ impl<'a> Writer<'a> {
     }
 
     fn filters(&mut self, filters: &[Expr]) -> Result<()> {
-        for (i, filter) in filters.iter().enumerate() {
-            self.push(if i == 0 { " WHERE " } else { " AND " });
-            self.write(filter)?;
-        }
-        Ok(())
+        self.conditions(" WHERE ", filters)
     }
 
-    fn write_select(&mut self, select: &Select) -> Result<()> {
-        self.push("SELECT ");
-        self.comma_separated(&select.columns, |w, column| w.write(column))?;
-        self.push(if select.columns.is_empty() { "FROM " } else { " FROM " });
-        if select.only {
-            self.push("ONLY ");
-        }
-        self.table(Some(&select.schema), &select.table)?;
-        if select.merged {
-            self.push(" FINAL");
-        }
-        self.filters(&select.filters)?;
-        for (i, key) in select.order.iter().enumerate() {
-            self.push(if i == 0 { " ORDER BY " } else { ", " });
-            self.write(&key.expr)?;
-            self.push(if key.descending { " DESC" } else { " ASC" });
-            self.push(if key.nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
-        }
-        if let Some(limit) = select.limit {
-            self.push(&format!(" LIMIT {limit}"));
+    fn conditions(&mut self, clause: &str, conditions: &[Expr]) -> Result<()> {
+        for (i, condition) in conditions.iter().enumerate() {
+            self.push(if i == 0 { clause } else { " AND " });
+            self.write(condition)?;
         }
         Ok(())
     }
 
     fn write(&mut self, expr: &Expr) -> Result<()> {
+        self.nested(|w| w.write_node(expr))
+    }
+
+    fn nested(&mut self, write: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             return Err(Error::unsupported(format!("an expression nested deeper than {DEPTH_MAX} levels stays here")));
         }
-        let written = self.write_node(expr);
+        let written = write(self);
         self.depth -= 1;
         written
     }
@@ -253,6 +248,16 @@ impl<'a> Writer<'a> {
     fn write_node(&mut self, expr: &Expr) -> Result<()> {
         match expr {
             Expr::Column(name) => self.dialect.identifier(name, &mut self.out),
+            Expr::Field(item, name) => {
+                self.item(*item)?;
+                self.push(".");
+                self.dialect.identifier(name, &mut self.out)
+            }
+            Expr::Output(item, column) => {
+                self.item(*item)?;
+                self.push(".");
+                self.output(*column)
+            }
             Expr::Value(value) => self.value(value),
             Expr::Typed(text, type_name) => self.typed(Some(text.clone()), type_name),
             Expr::Cast(inner, type_name) => {
@@ -311,14 +316,30 @@ impl<'a> Writer<'a> {
                 self.push("count(*)");
                 Ok(())
             }
-            Expr::Blocks(from, to) => {
-                self.push(&format!("(ctid >= '({from},0)'::tid"));
-                if let Some(to) = to {
-                    self.push(&format!(" AND ctid < '({to},0)'::tid"));
-                }
+            Expr::Call(function, arguments) => {
+                self.push(function);
+                self.push("(");
+                self.comma_separated(arguments, |w, argument| w.write(argument))?;
                 self.push(")");
                 Ok(())
             }
+            Expr::Aggregate(aggregate) => self.aggregate(aggregate),
+            Expr::Window(window) => self.window(window),
+            Expr::Case { branches, otherwise } => self.case(branches, otherwise.as_deref()),
+            Expr::Exists { query, negated } => {
+                self.push(if *negated { "(NOT EXISTS (" } else { "(EXISTS (" });
+                self.query_node(query)?;
+                self.push("))");
+                Ok(())
+            }
+            Expr::InQuery { exprs, query, negated } => self.in_query(exprs, query, *negated),
+            Expr::Scalar(query) => {
+                self.push("(");
+                self.query_node(query)?;
+                self.push(")");
+                Ok(())
+            }
+            Expr::Blocks { item, from, to } => self.blocks(*item, *from, *to),
         }
     }
 
@@ -419,6 +440,8 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 }
+
+mod query;
 
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,7 @@ mod flight;
 mod injections;
 mod pushdown;
 mod pushdown_queries;
+mod pushed;
 mod reads;
 mod relations;
 mod secrets;

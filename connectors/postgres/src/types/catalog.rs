@@ -91,6 +91,16 @@ impl TypeCatalog {
         Ok(Self::new(rows?))
     }
 
+    /// Whether a type is in the catalog.
+    pub fn contains(&self, oid: u32) -> bool {
+        self.rows.contains_key(&oid)
+    }
+
+    /// Adds the types of another catalog, which is the newer one.
+    pub fn extend(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+    }
+
     /// The type of a column: `atttypid`, `atttypmod` and `attndims`.
     pub fn resolve(&self, oid: u32, typmod: i32, dimensions: i32, options: &TypeOptions) -> PgType {
         self.at_depth(oid, typmod, dimensions, options, 0)

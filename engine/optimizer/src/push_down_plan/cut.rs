@@ -76,6 +76,7 @@ impl Cutter {
         match node.plan {
             LogicalPlan::Filter(filter) => self.split_filter(filter, &node.inputs, source),
             LogicalPlan::Aggregate(aggregate) => self.split_average(aggregate, source),
+            LogicalPlan::Join(join) => self.split_join(join, source),
             _ => Ok(None),
         }
     }

@@ -1,10 +1,10 @@
-//! A filter of which a source computes only some terms.
+//! A filter, or the condition of a join, of which a source computes only some terms.
 
 use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
-use datafusion::logical_expr::{Filter, LogicalPlan};
+use datafusion::logical_expr::{Filter, Join, JoinType, LogicalPlan};
 use datafusion::prelude::Expr;
 use headwater_source::RemoteSource;
 
@@ -39,8 +39,31 @@ impl Cutter {
         }
         let Some(query) = self.translate(&node, &below, source) else { return Ok(None) };
         let pushed = self.replace(&below, query, &node.estimate)?;
-        let plan = LogicalPlan::Filter(Filter::try_new(here, Arc::new(pushed))?);
-        Ok(Some(Cut { plan: self.subqueries(plan)?, here: true }))
+        self.filtered(here, pushed).map(Some)
+    }
+
+    /// Sends an inner join without the terms that the source does not compute; they filter its rows here.
+    pub(super) fn split_join(&mut self, join: &Join, source: &Arc<dyn RemoteSource>) -> Result<Option<Cut>> {
+        let (Some(condition), JoinType::Inner, false) = (&join.filter, join.join_type, join.on.is_empty()) else {
+            return Ok(None);
+        };
+        let bare = LogicalPlan::Join(Join { filter: None, ..join.clone() });
+        let filter = Filter::try_new(condition.clone(), Arc::new(bare.clone()))?;
+        let node = Node::survey(&bare)?;
+        if let Some(cut) = self.split_filter(&filter, std::slice::from_ref(&node), source)? {
+            return Ok(Some(cut));
+        }
+        if gate(&node) != Gate::Push {
+            return Ok(None);
+        }
+        let Some(query) = self.translate(&node, &bare, source) else { return Ok(None) };
+        let pushed = self.replace(&bare, query, &node.estimate)?;
+        self.filtered(filter.predicate, pushed).map(Some)
+    }
+
+    fn filtered(&mut self, predicate: Expr, input: LogicalPlan) -> Result<Cut> {
+        let plan = LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input))?);
+        Ok(Cut { plan: self.subqueries(plan)?, here: true })
     }
 }
 

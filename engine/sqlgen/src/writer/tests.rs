@@ -1,7 +1,7 @@
 //! Texts as they are written.
 
 use super::*;
-use crate::{Operator, Order, Postgres};
+use crate::{Aggregate, Bound, Frame, From, Group, Join, JoinKind, Operator, Order, Postgres, Table, Window};
 
 fn write(expr: &Expr) -> String {
     Writer::new(&Postgres, Mode::Inline).expr(expr).unwrap().finish().text
@@ -32,10 +32,10 @@ fn a_value_is_a_parameter_where_parameters_exist() {
 
 #[test]
 fn a_block_has_all_its_clauses() {
-    let mut select = Select::from_table("public", "we\"ird");
+    let table = Table { schema: "public".into(), name: "we\"ird".into(), only: true, merged: false };
+    let mut select = Select { from: From::Table(table, None), ..Select::default() };
     select.columns = vec![Expr::column("id"), Expr::column("j").cast("text")];
-    select.only = true;
-    select.filters = vec![Expr::Blocks(0, Some(10))];
+    select.filters = vec![Expr::Blocks { item: None, from: 0, to: Some(10) }];
     let key = Expr::column("name").byte_order();
     select.order = vec![Order { expr: key, descending: true, nulls_first: true }];
     select.limit = Some(5);
@@ -86,4 +86,76 @@ fn the_types_of_columns_are_asked_for_without_a_read() {
         text(&Statement::Explain(select)).unwrap(),
         "EXPLAIN (FORMAT JSON) SELECT count(*) FROM \"s\".\"t\" LIMIT 0"
     );
+}
+
+fn table(name: &str, item: usize) -> From {
+    From::Table(Table { schema: "s".into(), name: name.into(), ..Table::default() }, Some(item))
+}
+
+fn field(item: usize, name: &str) -> Expr {
+    Expr::Field(item, name.into())
+}
+
+fn query(select: &Select) -> String {
+    Writer::new(&Postgres, Mode::Inline).query(&Query::Block(select.clone())).unwrap().finish().text
+}
+
+#[test]
+fn joins_name_their_items_and_nested_ones_have_parentheses() {
+    let equal = |a, b| Expr::compare(field(a, "k"), Operator::Eq, field(b, "k"));
+    let inner = Join { kind: JoinKind::Inner, left: table("b", 1), right: table("c", 2), on: vec![equal(1, 2)] };
+    let right = From::Join(Box::new(inner));
+    let on = vec![equal(0, 1), Expr::compare(field(0, "x"), Operator::Lt, field(2, "y"))];
+    let from = From::Join(Box::new(Join { kind: JoinKind::Left, left: table("a", 0), right, on }));
+    let select = Select { columns: vec![field(0, "c0"), field(2, "y")], named: true, from, ..Select::default() };
+    let want = r#"SELECT "t0"."c0" AS "c0", "t2"."y" AS "c1" FROM "s"."a" AS "t0" LEFT JOIN ("s"."b" AS "t1" INNER JOIN "s"."c" AS "t2" ON ("t1"."k" = "t2"."k")) ON ("t0"."k" = "t1"."k") AND ("t0"."x" < "t2"."y")"#;
+    assert_eq!(query(&select), want);
+    let all = Join { kind: JoinKind::Inner, left: table("a", 0), right: table("b", 1), on: Vec::new() };
+    let select = Select { columns: vec![Expr::CountRows], from: From::Join(Box::new(all)), ..Select::default() };
+    assert_eq!(query(&select), r#"SELECT count(*) FROM "s"."a" AS "t0" INNER JOIN "s"."b" AS "t1" ON TRUE"#);
+}
+
+#[test]
+fn groups_have_sets_filters_and_having() {
+    let filter = Some(Expr::IsTrue(Box::new(field(0, "b"))));
+    let sum = Aggregate { function: "sum", arguments: vec![field(0, "x")], distinct: true, filter };
+    let sum = Expr::Aggregate(Box::new(sum));
+    let mut select = Select { columns: vec![field(0, "k"), sum.clone()], from: table("a", 0), ..Select::default() };
+    select.group = Group::Sets(vec![vec![field(0, "k"), field(0, "l")], vec![field(0, "k")], Vec::new()]);
+    select.having = vec![Expr::IsNotNull(Box::new(sum))];
+    let want = r#"SELECT "t0"."k", sum(DISTINCT "t0"."x") FILTER (WHERE ("t0"."b" IS TRUE)) FROM "s"."a" AS "t0" GROUP BY GROUPING SETS (("t0"."k", "t0"."l"), ("t0"."k"), ()) HAVING (sum(DISTINCT "t0"."x") FILTER (WHERE ("t0"."b" IS TRUE)) IS NOT NULL)"#;
+    assert_eq!(query(&select), want);
+}
+
+#[test]
+fn windows_have_explicit_orders_and_frames() {
+    let order = vec![Order { expr: field(0, "d"), descending: true, nulls_first: false }];
+    let frame = Frame { rows: true, start: Bound::Preceding(2), end: Bound::CurrentRow };
+    let function = Expr::Call("pg_catalog.last_value", vec![field(0, "x")]);
+    let window = Window { function, partition: vec![field(0, "k")], order, frame: Some(frame) };
+    let text = write(&Expr::Window(Box::new(window)));
+    let want = r#"pg_catalog.last_value("t0"."x") OVER (PARTITION BY "t0"."k" ORDER BY "t0"."d" DESC NULLS LAST ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)"#;
+    assert_eq!(text, want);
+}
+
+#[test]
+fn queries_stand_in_expressions_and_in_from() {
+    let one = |name: &str| Select { columns: vec![field(1, name)], named: true, from: table("b", 1), ..Select::default() };
+    let union = Query::UnionAll(vec![Query::Block(one("x")), Query::Block(Select { limit: Some(1), ..one("y") })]);
+    let exists = Expr::Exists { query: Box::new(Query::Block(Select { columns: Vec::new(), ..one("x") })), negated: true };
+    let within = Expr::InQuery { exprs: vec![Expr::Output(2, 0)], query: Box::new(Query::Block(one("x"))), negated: false };
+    let branches = vec![(exists, Expr::Scalar(Box::new(Query::Block(one("y")))))];
+    let case = Expr::Case { branches, otherwise: Some(Box::new(Expr::Output(2, 0))) };
+    let from = From::Query(Box::new(union), 2);
+    let select =
+        Select { distinct: true, columns: vec![case], from, filters: vec![within], offset: 3, ..Select::default() };
+    let want = r#"SELECT DISTINCT (CASE WHEN (NOT EXISTS (SELECT FROM "s"."b" AS "t1")) THEN (SELECT "t1"."y" AS "c0" FROM "s"."b" AS "t1") ELSE "t2"."c0" END) FROM ((SELECT "t1"."x" AS "c0" FROM "s"."b" AS "t1") UNION ALL (SELECT "t1"."y" AS "c0" FROM "s"."b" AS "t1" LIMIT 1)) AS "t2" WHERE (("t2"."c0") IN (SELECT "t1"."x" AS "c0" FROM "s"."b" AS "t1")) OFFSET 3"#;
+    assert_eq!(query(&select), want);
+}
+
+#[test]
+fn a_comment_at_the_end_of_a_native_text_ends_there() {
+    let from = From::Native { text: "SELECT 1 -- x".into(), columns: 1, item: 0 };
+    let select = Select { columns: vec![Expr::Output(0, 0)], named: true, from, ..Select::default() };
+    assert_eq!(query(&select), "SELECT \"t0\".\"c0\" AS \"c0\" FROM (SELECT 1 -- x\n) AS \"t0\" (\"c0\")");
 }

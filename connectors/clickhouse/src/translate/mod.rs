@@ -1,0 +1,15 @@
+//! Sub-plans as statements of the server.
+//!
+//! | file | answers |
+//! |---|---|
+//! | `types` | how do values of a type behave, and what are computed values sent as? |
+//! | `functions` | which casts, functions and aggregates are the same there? |
+//! | `database` | all of it together, for the translator of `headwater-sqlgen` |
+//! | `remote_query` | the statement, and what a statement in the server's own language returns |
+
+mod database;
+mod functions;
+mod remote_query;
+mod types;
+
+pub(crate) use remote_query::{describe, reading, translate};

@@ -1,0 +1,246 @@
+//! Casts, arithmetic and functions that the server computes exactly as Headwater does.
+//!
+//! Functions are named with their schema, so that no function of a user with better fitting types is called instead.
+
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::ScalarValue;
+use headwater_sqlgen::translate::compare::text_of;
+use headwater_sqlgen::translate::{Class, Database, Value};
+use headwater_sqlgen::{Expr, Operator};
+
+type Found = Result<Value, String>;
+
+/// A cast that keeps every value, or fails where the one here fails.
+pub(super) fn cast(database: &dyn Database, value: &Value, to: &DataType) -> Found {
+    use DataType as T;
+    let (class, from) = (&value.fact.class, &value.fact.arrow);
+    let refuse = || Err(format!("a cast from {from} to {to} differs at the source"));
+    let computed = |expr: Expr| exact(database, expr, to);
+    let cast_to = |value: &Value| exact(database, database.value(value.output(), to)?.output(), to);
+    let text = matches!(to, T::Utf8 | T::Utf8View | T::LargeUtf8);
+    match (class, to) {
+        (Class::Text(_), _) if text => Ok(keep_class(computed(value.expr.clone())?, value)),
+        (Class::Uuid | Class::Label, _) if text => computed(database.text(value)?),
+        (Class::Integer | Class::Bool, _) if text => computed(database.text(value)?),
+        (Class::Decimal, _) if text && scale(from).is_some_and(|s| s >= 0) => computed(value.output().cast("text")),
+        (Class::Integer, T::Int16 | T::Int32 | T::Int64) => cast_to(value),
+        (Class::Integer | Class::Decimal, T::Decimal128(..) | T::Decimal256(..)) => cast_to(value),
+        (Class::Integer, T::Float64) => computed(value.output().cast("float8")),
+        (Class::Float, T::Float64) => computed(value.output().cast("float8")),
+        (Class::Date, T::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, None)) => {
+            computed(value.output().cast("timestamp"))
+        }
+        (Class::Timestamp(zone), T::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, to_zone)) => {
+            // The server's values are whole microseconds, so the finer unit holds the same ones.
+            let expr = if *zone == to_zone.is_some() { value.expr.clone() } else { in_utc(value.output()) };
+            computed(expr)
+        }
+        (Class::Timestamp(false), T::Date32) => computed(value.output().cast("date")),
+        (Class::Timestamp(true), T::Date32) => computed(in_utc(value.output()).cast("date")),
+        _ => refuse(),
+    }
+}
+
+/// A computed value that has its type already.
+pub(super) fn exact(database: &dyn Database, expr: Expr, arrow: &DataType) -> Found {
+    Ok(Value { cast: None, ..database.value(expr, arrow)? })
+}
+
+fn keep_class(made: Value, of: &Value) -> Value {
+    let mut made = made;
+    made.fact.class = of.fact.class.clone();
+    made
+}
+
+/// A point in time as the date and time in UTC, and back.
+fn in_utc(value: Expr) -> Expr {
+    Expr::Call("pg_catalog.timezone", vec![text("UTC"), value])
+}
+
+fn text(value: &str) -> Expr {
+    Expr::Value(ScalarValue::from(value))
+}
+
+fn scale(arrow: &DataType) -> Option<i8> {
+    match arrow {
+        DataType::Decimal128(_, s) | DataType::Decimal256(_, s) => Some(*s),
+        _ => None,
+    }
+}
+
+/// Arithmetic; the server refuses what overflows.
+pub(super) fn arithmetic(
+    database: &dyn Database,
+    left: &Value,
+    operator: Operator,
+    right: &Value,
+    result: &DataType,
+) -> Found {
+    let (l, r) = (&left.fact.arrow, &right.fact.arrow);
+    let plain = || Expr::compare(left.expr.clone(), operator, right.expr.clone());
+    match (&left.fact.class, &right.fact.class) {
+        (Class::Integer, Class::Integer) if l == r && r == result && l.is_signed_integer() => {
+            exact(database, plain(), result)
+        }
+        (Class::Decimal, Class::Decimal) => {
+            let (Some(a), Some(b), Some(scale)) = (scale(l), scale(r), scale(result)) else {
+                return Err("its scale is not known".into());
+            };
+            let exact = match operator {
+                Operator::Plus | Operator::Minus => scale == a.max(b),
+                Operator::Multiply => i16::from(scale) == i16::from(a) + i16::from(b),
+                Operator::Divide => return Err("a quotient of decimals has another scale at the source".into()),
+                _ => false,
+            };
+            if !exact {
+                return Err(format!("its exact result does not fit {result}"));
+            }
+            database.value(plain(), result)
+        }
+        (Class::Date | Class::Timestamp(_), Class::Interval) => moved(database, left, operator, right, result),
+        (Class::Interval, Class::Date | Class::Timestamp(_)) if operator == Operator::Plus => {
+            moved(database, right, operator, left, result)
+        }
+        (Class::Text(_) | Class::Uuid | Class::Label, Class::Text(_) | Class::Uuid | Class::Label)
+            if operator == Operator::Concat =>
+        {
+            exact(database, Expr::compare(database.text(left)?, operator, database.text(right)?), result)
+        }
+        (Class::Float, Class::Float) => Err("arithmetic of floating point is done here".into()),
+        _ => Err(format!("arithmetic of {l} and {r} is done here")),
+    }
+}
+
+/// A date or time moved by a fixed interval: months first, then days, then the rest, on both sides.
+fn moved(database: &dyn Database, value: &Value, operator: Operator, interval: &Value, result: &DataType) -> Found {
+    if !matches!(operator, Operator::Plus | Operator::Minus) {
+        return Err("intervals are only added and subtracted at the source".into());
+    }
+    let Some(ScalarValue::IntervalMonthDayNano(Some(by))) = &interval.constant else {
+        return Err("an interval that is no fixed value is added here".into());
+    };
+    let moved = |from: Expr| Expr::compare(from, operator, interval.expr.clone());
+    match (&value.fact.class, result) {
+        (Class::Date, DataType::Date32) if by.nanoseconds == 0 => {
+            exact(database, moved(value.output()).cast("date"), result)
+        }
+        (Class::Timestamp(false), _) if value.fact.arrow == *result => exact(database, moved(value.output()), result),
+        (Class::Timestamp(true), _) if value.fact.arrow == *result => {
+            exact(database, in_utc(moved(in_utc(value.output()))), result)
+        }
+        _ => Err(format!("{} moved by this interval is computed here", value.fact.arrow)),
+    }
+}
+
+/// A scalar function.
+pub(super) fn call(database: &dyn Database, name: &str, arguments: &[Value], result: &DataType) -> Found {
+    let one = |function: &'static str| match arguments {
+        [value] => Ok(Expr::Call(function, vec![string(database, value)?])),
+        _ => Err(format!("{name} with these arguments is computed here")),
+    };
+    let found = match (name, arguments) {
+        ("date_part", [part, value]) => return date_part(database, part, value, result),
+        ("date_trunc", [part, value]) => return date_trunc(database, part, value, result),
+        ("abs", [value]) if matches!(value.fact.class, Class::Integer | Class::Decimal) => {
+            return database.value(Expr::Call("pg_catalog.abs", vec![value.expr.clone()]), result);
+        }
+        ("character_length", [_]) => one("pg_catalog.char_length")?,
+        ("octet_length", [_]) => one("pg_catalog.octet_length")?,
+        ("substr", [value, start, rest @ ..]) => {
+            let mut parts = vec![string(database, value)?, whole(start, 1)?];
+            if let [length] = rest {
+                parts.push(whole(length, 0)?);
+            }
+            Expr::Call("pg_catalog.substr", parts)
+        }
+        ("left", [value, length]) => Expr::Call("pg_catalog.left", vec![string(database, value)?, whole(length, 0)?]),
+        ("right", [value, length]) => Expr::Call("pg_catalog.right", vec![string(database, value)?, whole(length, 0)?]),
+        ("concat", [_, ..]) => concat(database, arguments)?,
+        ("lower" | "upper" | "initcap", [value]) => return Err(cases(name, value)),
+        _ => return Err(format!("the function {name} is computed here")),
+    };
+    exact(database, found, result)
+}
+
+fn cases(name: &str, value: &Value) -> String {
+    match &value.fact.class {
+        Class::Text(collation) => {
+            format!("{name} follows the locale of {}, whose collation is {}", value.name(), collation.name)
+        }
+        _ => format!("{name} follows the locale of the source"),
+    }
+}
+
+fn string(database: &dyn Database, value: &Value) -> Result<Expr, String> {
+    match value.fact.class {
+        Class::Text(_) | Class::Uuid | Class::Label => database.text(value),
+        _ => Err(format!("{} is no text at the source", value.name())),
+    }
+}
+
+/// A fixed number from `least` on, as an `int4`.
+fn whole(value: &Value, least: i64) -> Result<Expr, String> {
+    match &value.constant {
+        Some(ScalarValue::Int64(Some(n))) if *n >= least && i32::try_from(*n).is_ok() => {
+            Ok(Expr::Value(ScalarValue::Int32(i32::try_from(*n).ok())))
+        }
+        _ => Err(format!("a place or length that is no fixed number from {least} on is computed here")),
+    }
+}
+
+/// All arguments as one text; nulls are empty.
+fn concat(database: &dyn Database, arguments: &[Value]) -> Result<Expr, String> {
+    let mut parts = Vec::new();
+    for value in arguments {
+        let part = string(database, value)?;
+        parts.push(Expr::Call("coalesce", vec![part, text("")]));
+    }
+    let joined = parts.into_iter().reduce(|a, b| Expr::compare(a, Operator::Concat, b));
+    joined.ok_or_else(|| "nothing is concatenated".to_owned())
+}
+
+fn fixed(part: &Value) -> Result<String, String> {
+    let text = part.constant.as_ref().and_then(text_of).map(str::to_ascii_lowercase);
+    text.ok_or_else(|| "a part of a date that is no fixed text is computed here".to_owned())
+}
+
+/// Whole parts of dates. The server has no year 0: its year before 1 is -1.
+fn date_part(database: &dyn Database, part: &Value, value: &Value, result: &DataType) -> Found {
+    let part = fixed(part)?;
+    let days = matches!(part.as_str(), "year" | "quarter" | "month" | "week" | "day" | "doy" | "dow");
+    let of = match value.fact.class {
+        Class::Date if days => value.output(),
+        Class::Timestamp(zone) if days || matches!(part.as_str(), "hour" | "minute") => {
+            if zone {
+                in_utc(value.output())
+            } else {
+                value.output()
+            }
+        }
+        _ => return Err(format!("the part {part} of {} is computed here", value.fact.arrow)),
+    };
+    if *result != DataType::Int32 {
+        return Err(format!("the part {part} is computed here"));
+    }
+    let number = Expr::Call("pg_catalog.date_part", vec![text(&part), of.clone()]).cast("int4");
+    if part != "year" {
+        return exact(database, number, result);
+    }
+    let first = Expr::Typed("0001-01-01".into(), "date".into());
+    let before = Expr::compare(of.cast("date"), Operator::Lt, first).cast("int4");
+    exact(database, Expr::compare(number, Operator::Plus, before), result)
+}
+
+fn date_trunc(database: &dyn Database, part: &Value, value: &Value, result: &DataType) -> Found {
+    let part = fixed(part)?;
+    let known = matches!(part.as_str(), "year" | "quarter" | "month" | "week" | "day" | "hour" | "minute" | "second");
+    if !known || value.fact.arrow != *result {
+        return Err(format!("date_trunc to {part} of {} is computed here", value.fact.arrow));
+    }
+    let trunc = |of| Expr::Call("pg_catalog.date_trunc", vec![text(&part), of]);
+    match value.fact.class {
+        Class::Timestamp(false) => exact(database, trunc(value.output()), result),
+        Class::Timestamp(true) => exact(database, in_utc(trunc(in_utc(value.output()))), result),
+        _ => Err(format!("date_trunc of {} is computed here", value.fact.arrow)),
+    }
+}

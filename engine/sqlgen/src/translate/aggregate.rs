@@ -1,0 +1,142 @@
+//! Groups and aggregate functions.
+
+use datafusion::logical_expr::expr::{AggregateFunction, GroupingSet};
+use datafusion::logical_expr::utils::grouping_set_to_exprlist;
+use datafusion::logical_expr::{Aggregate as PlanAggregate, ExprSchemable, LogicalPlan};
+use datafusion::prelude::Expr as PlanExpr;
+
+use super::database::{AggregateCall, Part, Value};
+use super::expr::Scope;
+use super::plan::missing;
+use super::relation::{Relation, Stage};
+use super::{Outcome, Refused, Translator};
+use crate::expr::Expr;
+use crate::select::Group;
+
+impl Translator<'_> {
+    pub(super) fn aggregate(&mut self, aggregate: &PlanAggregate) -> Outcome<Relation> {
+        let part = LogicalPlan::Aggregate(aggregate.clone()).display().to_string();
+        let input = self.plan(&aggregate.input)?;
+        let input = self.at_most(input, Stage::Rows);
+        let Ok(keys) = grouping_set_to_exprlist(&aggregate.group_expr) else {
+            return self.refuse(part, "its grouping sets are computed here");
+        };
+        let keys: Vec<PlanExpr> = keys.into_iter().cloned().collect();
+        let sets = self.sets(&part, aggregate, &keys)?;
+        let (mut relation, keys, values) = self.keys_and_values(aggregate, input, &keys)?;
+        self.group_keys(&keys)?;
+        if keys.iter().any(|k| k.constant.is_some()) {
+            let supported = self.database.supports(Part::ConstantGroup);
+            self.noted(&part, supported)?;
+        }
+        let key = |i: &usize| keys.get(*i).map(|k| k.expr.clone());
+        relation.select.group = match &sets {
+            Some(sets) => Group::Sets(sets.iter().map(|set| set.iter().filter_map(key).collect()).collect()),
+            None if keys.is_empty() => Group::None,
+            None => Group::By(keys.iter().map(|k| k.expr.clone()).collect()),
+        };
+        relation.columns = keys;
+        if sets.is_some() {
+            let reason = "the number of the grouping set is known here only".to_owned();
+            let id = Expr::Value(datafusion::common::ScalarValue::Null);
+            relation.columns.push(Value { expr: id, fact: missing(reason), cast: None, constant: None, origin: None });
+        }
+        relation.columns.extend(values);
+        relation.stage = Stage::Grouped;
+        Ok(relation)
+    }
+
+    /// The keys as plain columns and the aggregates, over rows that have both.
+    fn keys_and_values(
+        &mut self,
+        aggregate: &PlanAggregate,
+        input: Relation,
+        keys: &[PlanExpr],
+    ) -> Outcome<(Relation, Vec<Value>, Vec<Value>)> {
+        let schema = aggregate.input.schema();
+        let mut found = self.values(keys, &Scope { schema, columns: &input.columns })?;
+        let mut relation = input;
+        if !found.iter().all(Value::is_plain) {
+            // Keys that are computed become columns of a block below, so that they are written once.
+            let width = relation.columns.len();
+            relation.columns.extend(found);
+            relation = self.wrap(relation);
+            found = relation.columns.split_off(width);
+        }
+        let mut values = Vec::new();
+        let mut refused = false;
+        for expr in &aggregate.aggr_expr {
+            match self.aggregate_value(expr, &Scope { schema, columns: &relation.columns }) {
+                Ok(value) => values.push(value),
+                Err(Refused) => refused = true,
+            }
+        }
+        if refused { Err(Refused) } else { Ok((relation, found, values)) }
+    }
+
+    /// Each grouping set as places among the keys.
+    fn sets(&mut self, part: &str, aggregate: &PlanAggregate, keys: &[PlanExpr]) -> Outcome<Option<Vec<Vec<usize>>>> {
+        let Some(PlanExpr::GroupingSet(set)) = aggregate.group_expr.first() else { return Ok(None) };
+        let supported = self.database.supports(Part::GroupingSets);
+        self.noted(part, supported)?;
+        let place = |e: &PlanExpr| keys.iter().position(|k| k == e);
+        let places = |set: &[PlanExpr]| set.iter().map(place).collect::<Option<Vec<usize>>>();
+        let sets: Option<Vec<Vec<usize>>> = match set {
+            GroupingSet::Rollup(exprs) => (0..=exprs.len()).rev().map(|n| places(exprs.get(..n)?)).collect(),
+            GroupingSet::Cube(exprs) if exprs.len() <= 8 => (0..1_usize << exprs.len())
+                .map(|mask| {
+                    let chosen = exprs.iter().enumerate().filter(|(i, _)| mask & (1 << i) != 0);
+                    chosen.map(|(_, e)| place(e)).collect()
+                })
+                .collect(),
+            GroupingSet::Cube(_) => None,
+            GroupingSet::GroupingSets(sets) => sets.iter().map(|set| places(set)).collect(),
+        };
+        match sets {
+            Some(sets) => Ok(Some(sets)),
+            None => self.refuse(part, "its grouping sets are computed here"),
+        }
+    }
+
+    fn aggregate_value(&mut self, expr: &PlanExpr, scope: &Scope<'_>) -> Outcome<Value> {
+        match expr {
+            PlanExpr::Alias(alias) => self.aggregate_value(&alias.expr, scope),
+            PlanExpr::AggregateFunction(call) => {
+                let Ok(result) = expr.get_type(scope.schema) else { return self.refuse(expr, "its type is not known") };
+                let translated = self.aggregate_call(expr, call, scope)?;
+                let value = self.database.aggregate(&translated, &result);
+                self.noted(expr, value)
+            }
+            other => self.refuse(other, "it is no aggregate function"),
+        }
+    }
+
+    fn aggregate_call(&mut self, expr: &PlanExpr, call: &AggregateFunction, scope: &Scope<'_>) -> Outcome<AggregateCall> {
+        let params = &call.params;
+        if !params.order_by.is_empty() || params.null_treatment.is_some() {
+            return self.refuse(expr, "its order of values is kept here");
+        }
+        self.aggregate_parts(call.func.name(), &params.args, params.distinct, params.filter.as_deref(), scope)
+    }
+
+    /// The parts of a call; `count(1)` counts rows.
+    pub(super) fn aggregate_parts(
+        &mut self,
+        name: &str,
+        arguments: &[PlanExpr],
+        distinct: bool,
+        filter: Option<&PlanExpr>,
+        scope: &Scope<'_>,
+    ) -> Outcome<AggregateCall> {
+        let counts_rows = name == "count"
+            && !distinct
+            && arguments.iter().all(|a| matches!(a, PlanExpr::Literal(value, _) if !value.is_null()));
+        let arguments = match counts_rows {
+            true => Ok(Vec::new()),
+            false => self.values(arguments, scope),
+        };
+        let filter = filter.map(|f| self.predicate(f, scope)).transpose();
+        let (arguments, filter) = (arguments?, filter?);
+        Ok(AggregateCall { name: name.to_owned(), arguments, distinct, filter, over_window: false })
+    }
+}

@@ -1,0 +1,230 @@
+//! What a database says about its columns and about what it computes exactly as Headwater does.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::prelude::Expr as PlanExpr;
+use headwater_source::{TableMeta, TableName};
+
+use crate::expr::{Expr, Operator};
+use crate::select::Table;
+
+/// The order and equality of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collation {
+    /// Name, as a user knows it.
+    pub name: String,
+    /// Whether only equal bytes are equal.
+    pub deterministic: bool,
+}
+
+/// How values behave; values of one class compare with each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Class {
+    /// True or false.
+    Bool,
+    /// Whole numbers.
+    Integer,
+    /// Numbers with a fixed number of decimal places.
+    Decimal,
+    /// Floating point: zeros and NaN compare otherwise at the source.
+    Float,
+    /// Texts.
+    Text(Collation),
+    /// Texts here, values of a type of its own at the source, whose order and equality are those of the texts.
+    Uuid,
+    /// Texts here, labels with a number at the source.
+    Label,
+    /// Bytes.
+    Bytes,
+    /// Days.
+    Date,
+    /// Times of day.
+    Time,
+    /// Points in time; `true` when they are of UTC.
+    Timestamp(bool),
+    /// Lengths of time.
+    Interval,
+    /// Only passed on, counted and tested for null; why.
+    Opaque(String),
+    /// Only passed on; why.
+    Foreign(String),
+    /// Not even passed on; why.
+    Missing(String),
+}
+
+/// What is known of the values that an expression has at the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// How they behave.
+    pub class: Class,
+    /// Arrow type they arrive as.
+    pub arrow: DataType,
+    /// The source's name of the type it sends.
+    pub remote_type: String,
+    /// What the connector needs to read them.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// A typed expression.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Value {
+    /// Expression, valid inside its block.
+    pub expr: Expr,
+    /// What is known of its values.
+    pub fact: Fact,
+    /// What it is cast to when it leaves its block, so that it has exactly the type that `fact` says.
+    pub cast: Option<Cow<'static, str>>,
+    /// Its value when it is a literal.
+    pub constant: Option<ScalarValue>,
+    /// The column it is, as a user names it.
+    pub origin: Option<String>,
+}
+
+impl Value {
+    /// The expression as it leaves its block.
+    pub fn output(&self) -> Expr {
+        match &self.cast {
+            Some(cast) => self.expr.clone().cast(cast.clone()),
+            None => self.expr.clone(),
+        }
+    }
+
+    /// Whether writing it twice costs nothing.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.expr, Expr::Field(..) | Expr::Output(..) | Expr::Value(_))
+    }
+
+    /// The column, as a user names it, or what stands for it.
+    pub fn name(&self) -> &str {
+        self.origin.as_deref().unwrap_or("the value")
+    }
+
+    /// An error for values that may only be passed on.
+    pub fn usable(&self) -> Result<(), String> {
+        match &self.fact.class {
+            Class::Opaque(reason) | Class::Foreign(reason) | Class::Missing(reason) => Err(reason.clone()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A column as the database describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnFact {
+    /// What is known of its values.
+    pub fact: Fact,
+    /// What it is cast to when it is sent.
+    pub cast: Option<Cow<'static, str>>,
+    /// The source's mark of its type, for noticing changes.
+    pub mark: String,
+}
+
+/// Parts of a query that not every database has, or has with another meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Joins that keep rows without a match.
+    OuterJoin,
+    /// FULL JOIN.
+    FullJoin,
+    /// EXISTS of a query that sees the columns around it; else joins are sent as SEMI and ANTI JOIN.
+    CorrelatedExists,
+    /// A join as the right side of a join.
+    NestedJoin,
+    /// Joins without `=`.
+    UnequalJoin,
+    /// Joins on `IS NOT DISTINCT FROM`.
+    NullEqualJoin,
+    /// GROUPING SETS.
+    GroupingSets,
+    /// Groups by a constant.
+    ConstantGroup,
+    /// Functions over windows.
+    Window,
+    /// A query as a value.
+    ScalarQuery,
+    /// IN with a query.
+    InQuery,
+}
+
+/// A database that computes sub-plans.
+pub trait Database: Debug {
+    /// Name of the source.
+    fn source(&self) -> &str;
+
+    /// A table as FROM item.
+    fn table(&self, table: &TableName) -> Result<Table, String>;
+
+    /// A column of a table.
+    fn column(&self, table: &TableName, column: &str) -> Result<ColumnFact, String>;
+
+    /// Whether a filter on a table is known to return at least the right rows, so that another node checks it again.
+    fn is_superset(&self, table: &TableMeta, filter: &PlanExpr) -> bool;
+
+    /// The type that computed values of an Arrow type are sent as, and its name.
+    fn computed(&self, arrow: &DataType) -> Option<(Fact, Cow<'static, str>)>;
+
+    /// Whether a value can be written exactly.
+    fn literal(&self, value: &ScalarValue) -> Result<(), String>;
+
+    /// Whether it has a part of a query, with the same meaning.
+    fn supports(&self, part: Part) -> Result<(), String>;
+
+    /// The value as a text, when the source makes the same one.
+    fn text(&self, value: &Value) -> Result<Expr, String>;
+
+    /// The text that orders by bytes.
+    fn byte_order(&self, text: Expr) -> Result<Expr, String>;
+
+    /// A text as a literal of the type of a [`Class::Uuid`] or [`Class::Label`] value, when the text has the form that the
+    /// source prints and there is such a literal.
+    fn text_literal(&self, text: &str, of: &Value) -> Option<Expr>;
+
+    /// Whether values that are equal here, and only these, are one group there.
+    fn group_key(&self, value: &Value) -> Result<(), String>;
+
+    /// Whether a null there is a null here.
+    fn null_test(&self, value: &Value) -> Result<(), String>;
+
+    /// A text matched with a pattern without escapes.
+    fn like(&self, value: &Value, pattern: &str, negated: bool) -> Result<Expr, String>;
+
+    /// Arithmetic on two values; `result` is the type of the result.
+    fn arithmetic(&self, left: &Value, operator: Operator, right: &Value, result: &DataType) -> Result<Value, String>;
+
+    /// A cast.
+    fn cast(&self, value: &Value, to: &DataType) -> Result<Value, String>;
+
+    /// A scalar function by DataFusion's name.
+    fn function(&self, name: &str, arguments: &[Value], result: &DataType) -> Result<Value, String>;
+
+    /// An aggregate function by DataFusion's name; no arguments is `count(*)`.
+    fn aggregate(&self, call: &AggregateCall, result: &DataType) -> Result<Value, String>;
+
+    /// A window function by DataFusion's name that is no aggregate function.
+    fn window(&self, name: &str, arguments: &[Value], result: &DataType) -> Result<Value, String>;
+
+    /// A computed value, cast to its type when it leaves its block.
+    fn value(&self, expr: Expr, arrow: &DataType) -> Result<Value, String> {
+        let (fact, name) = self.computed(arrow).ok_or_else(|| format!("the source has no type for {arrow}"))?;
+        Ok(Value { expr, fact, cast: Some(name), constant: None, origin: None })
+    }
+}
+
+/// A call of an aggregate function.
+#[derive(Debug, Clone)]
+pub struct AggregateCall {
+    /// DataFusion's name.
+    pub name: String,
+    /// Arguments.
+    pub arguments: Vec<Value>,
+    /// Each value once.
+    pub distinct: bool,
+    /// Only rows for which this is true.
+    pub filter: Option<Expr>,
+    /// Whether it is called over a window.
+    pub over_window: bool,
+}

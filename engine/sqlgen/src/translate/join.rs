@@ -1,0 +1,191 @@
+//! Joins.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{DFSchema, JoinType, NullEquality};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{Join as PlanJoin, LogicalPlan};
+
+use super::compare::compare;
+use super::database::{Part, Value};
+use super::expr::Scope;
+use super::relation::{Relation, Stage};
+use super::{Outcome, Refused, Translator};
+use crate::expr::{Expr, Operator};
+use crate::select::{From, Join, JoinKind, Query};
+
+impl Translator<'_> {
+    pub(super) fn join(&mut self, join: &PlanJoin) -> Outcome<Relation> {
+        let part = LogicalPlan::Join(join.clone()).display().to_string();
+        let (left, right) = (self.plan(&join.left), self.plan(&join.right));
+        let (left, right) = (left?, right?);
+        if join.null_aware && self.may_be_null(join) {
+            return self.refuse(part, "NOT IN with a sub-query whose values may be null is computed here");
+        }
+        match join.join_type {
+            JoinType::Inner => self.pairs(join, &part, JoinKind::Inner, left, right),
+            JoinType::Left => self.pairs(join, &part, JoinKind::Left, left, right),
+            JoinType::Right => self.pairs(join, &part, JoinKind::Right, left, right),
+            JoinType::Full => self.pairs(join, &part, JoinKind::Full, left, right),
+            JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => self.matched(join, &part, left, right),
+            JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => self.matched(join, &part, left, right),
+        }
+    }
+
+    fn may_be_null(&self, join: &PlanJoin) -> bool {
+        use datafusion::logical_expr::ExprSchemable;
+        join.on
+            .iter()
+            .any(|(l, r)| l.nullable(join.left.schema()).unwrap_or(true) || r.nullable(join.right.schema()).unwrap_or(true))
+    }
+
+    /// A join whose rows are pairs.
+    fn pairs(&mut self, join: &PlanJoin, part: &str, kind: JoinKind, left: Relation, right: Relation) -> Outcome<Relation> {
+        if kind != JoinKind::Inner {
+            let supported = self.database.supports(Part::OuterJoin);
+            self.noted(part, supported)?;
+        }
+        if kind == JoinKind::Full {
+            let supported = self.database.supports(Part::FullJoin);
+            self.noted(part, supported)?;
+            if join.on.is_empty() || join.filter.is_some() || join.null_equality == NullEquality::NullEqualsNull {
+                return self.refuse(part, "a full join is sent only when it compares columns with =");
+            }
+        }
+        self.joinable(join, part)?;
+        let (keeps_left, keeps_right) = match kind {
+            JoinKind::Inner => (true, true),
+            JoinKind::Left | JoinKind::LeftSemi | JoinKind::LeftAnti => (true, false),
+            JoinKind::Right => (false, true),
+            JoinKind::Full => (false, false),
+        };
+        let mut left = self.side(left, keeps_left, kind);
+        let right = self.side(right, keeps_right, kind);
+        let mut right = self.unnested(right);
+        let mut on = self.conditions(join, &left.columns, &right.columns)?;
+        // A filter below the side that is filled with nulls belongs to the condition, one below the other side to the result.
+        let mut filters = Vec::new();
+        for (side, kept) in [(&mut left, keeps_left), (&mut right, keeps_right)] {
+            let found = std::mem::take(&mut side.select.filters);
+            if kept { filters.extend(found) } else { on.extend(found) }
+        }
+        let from = From::Join(Box::new(Join { kind, left: left.select.from, right: right.select.from, on }));
+        let columns = left.columns.into_iter().chain(right.columns).collect();
+        let mut relation = Relation::new(from, columns);
+        relation.select.filters = filters;
+        Ok(relation)
+    }
+
+    /// Whether the database joins by the conditions of a join.
+    fn joinable(&mut self, join: &PlanJoin, part: &str) -> Outcome<()> {
+        if join.on.is_empty() {
+            let supported = self.database.supports(Part::UnequalJoin);
+            self.noted(part, supported)?;
+        }
+        if join.null_equality == NullEquality::NullEqualsNull && !join.on.is_empty() {
+            let supported = self.database.supports(Part::NullEqualJoin);
+            self.noted(part, supported)?;
+        }
+        Ok(())
+    }
+
+    /// A right side that is no join itself, where the database needs that.
+    fn unnested(&mut self, relation: Relation) -> Relation {
+        let nested = matches!(relation.select.from, From::Join(_)) && self.database.supports(Part::NestedJoin).is_err();
+        if nested { self.wrap(relation) } else { relation }
+    }
+
+    /// One side of a join: rows, and only columns where the join may make them null.
+    fn side(&mut self, relation: Relation, kept: bool, kind: JoinKind) -> Relation {
+        if kept {
+            return self.at_most(relation, Stage::Rows);
+        }
+        let relation = self.columns_only(relation);
+        let wraps = kind == JoinKind::Full && !relation.select.filters.is_empty();
+        if wraps { self.wrap(relation) } else { relation }
+    }
+
+    /// The conditions of a join; all that are refused are noted.
+    fn conditions(&mut self, join: &PlanJoin, left: &[Value], right: &[Value]) -> Outcome<Vec<Expr>> {
+        let operator = match join.null_equality {
+            NullEquality::NullEqualsNull => Operator::IsNotDistinctFrom,
+            NullEquality::NullEqualsNothing => Operator::Eq,
+        };
+        let mut conditions = Vec::new();
+        let mut refused = false;
+        for (l, r) in &join.on {
+            let left = self.value(l, &Scope { schema: join.left.schema(), columns: left });
+            let right = self.value(r, &Scope { schema: join.right.schema(), columns: right });
+            let (Ok(left), Ok(right)) = (left, right) else {
+                refused = true;
+                continue;
+            };
+            let compared = compare(self.database, &left, operator, &right);
+            match self.noted(format!("{l} = {r}"), compared) {
+                Ok(condition) => conditions.push(condition),
+                Err(Refused) => refused = true,
+            }
+        }
+        if let Some(filter) = &join.filter {
+            let both: Vec<Value> = left.iter().chain(right).cloned().collect();
+            let Ok(schema) = join.left.schema().join(join.right.schema()) else {
+                return self.refuse(filter, "its columns are ambiguous");
+            };
+            let schema: DFSchema = schema;
+            match self.predicates(&split_conjunction(filter), &Scope { schema: &schema, columns: &both }) {
+                Ok(found) => conditions.extend(found),
+                Err(Refused) => refused = true,
+            }
+        }
+        if refused { Err(Refused) } else { Ok(conditions) }
+    }
+
+    /// Rows of one side that have, or do not have, a match on the other, or all with a mark whether they have one.
+    fn matched(&mut self, join: &PlanJoin, part: &str, left: Relation, right: Relation) -> Outcome<Relation> {
+        let left = self.at_most(left, Stage::Rows);
+        let right = self.at_most(right, Stage::Rows);
+        let keeps_right = matches!(join.join_type, JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark);
+        let negated = matches!(join.join_type, JoinType::LeftAnti | JoinType::RightAnti);
+        let marks = matches!(join.join_type, JoinType::LeftMark | JoinType::RightMark);
+        if let Err(reason) = self.database.supports(Part::CorrelatedExists) {
+            if marks {
+                return self.refuse(part, reason);
+            }
+            self.joinable(join, part)?;
+            return self.half_joined(join, left, right, keeps_right, negated);
+        }
+        let on = self.conditions(join, &left.columns, &right.columns)?;
+        let (mut kept, mut other) = if keeps_right { (right, left) } else { (left, right) };
+        other.columns.clear();
+        other.select.filters.extend(on);
+        let exists = Expr::Exists { query: Box::new(Query::Block(other.finish())), negated };
+        if marks {
+            let mark = self.database.value(exists, &DataType::Boolean);
+            kept.columns.push(self.noted(part, mark)?);
+        } else {
+            kept.select.filters.push(exists);
+        }
+        Ok(kept)
+    }
+
+    /// The same as a SEMI or ANTI JOIN, whose other side is one FROM item.
+    fn half_joined(
+        &mut self,
+        join: &PlanJoin,
+        left: Relation,
+        right: Relation,
+        keeps_right: bool,
+        negated: bool,
+    ) -> Outcome<Relation> {
+        let one = |t: &mut Self, relation: Relation| {
+            let table = matches!(relation.select.from, From::Table(..)) && relation.select.filters.is_empty();
+            if table { relation } else { t.wrap(relation) }
+        };
+        let (left, right) = if keeps_right { (one(self, left), right) } else { (left, one(self, right)) };
+        let on = self.conditions(join, &left.columns, &right.columns)?;
+        let (mut kept, other) = if keeps_right { (right, left) } else { (left, right) };
+        let kind = if negated { JoinKind::LeftAnti } else { JoinKind::LeftSemi };
+        let from = std::mem::take(&mut kept.select.from);
+        kept.select.from = From::Join(Box::new(Join { kind, left: from, right: other.select.from, on }));
+        Ok(kept)
+    }
+}
