@@ -37,7 +37,7 @@ const PARSER_DEPTH: usize = 300;
 
 /// The names of Headwater's own rules that only change where a query is computed. Those that make DataFusion's answers right
 /// cannot be left out.
-pub const RULES: &[&str] = &["push_down_count", PushDownPlan::NAME, "push_down_top_n"];
+pub const RULES: &[&str] = &[PushDownPlan::NAME, PushDownCount::NAME, "push_down_top_n"];
 
 /// Collects what an engine needs.
 #[derive(Debug, Default)]
@@ -91,8 +91,9 @@ impl EngineBuilder {
         let own = WithSystem::new(Arc::new(own), crate::system::schema(Arc::clone(&sources)));
         sources.list.register_catalog(OWN_CATALOG.to_owned(), Arc::new(own));
         let runtime = runtime(&config)?;
-        let on = config.optimizer.push_down_plan && !without.iter().any(|name| name == PushDownPlan::NAME);
-        let planner = Planner::new(on);
+        let on = |rule: &str| !without.iter().any(|name| name == rule);
+        let plans = config.optimizer.push_down_plan && on(PushDownPlan::NAME);
+        let planner = Planner { plans, counts: on(PushDownCount::NAME) };
         let state = state(&config, &sources, &runtime, planner, &without);
         let running =
             Arc::new(Semaphore::new(usize::try_from(limits.concurrent_queries.max(1)).unwrap_or(usize::MAX >> 4)));
@@ -181,9 +182,6 @@ fn state(
         .with_analyzer_rule(Arc::new(NullAwareInSubquery))
         .with_query_planner(Arc::new(planner));
     let on = |name: &str| !without.iter().any(|w| w == name);
-    if on("push_down_count") {
-        builder = builder.with_optimizer_rule(Arc::new(PushDownCount));
-    }
     if on("push_down_top_n") {
         builder = builder.with_physical_optimizer_rule(Arc::new(PushDownTopN::new(Arc::clone(&sources.registry))));
     }

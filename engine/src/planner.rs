@@ -9,31 +9,30 @@ use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
-use headwater_optimizer::{KeptPart, PushDownPlan};
+use headwater_optimizer::{KeptPart, PushDownCount, PushDownPlan};
 
-/// DataFusion's planner after [`PushDownPlan`], which has to see what all other logical rules have left.
+/// DataFusion's planner after [`PushDownPlan`] and [`PushDownCount`], which have to see what all other logical rules have left.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Planner {
-    push_down: bool,
+    /// Whether sub-plans are pushed down.
+    pub(crate) plans: bool,
+    /// Whether counts are.
+    pub(crate) counts: bool,
 }
 
 impl Planner {
-    pub(crate) fn new(push_down: bool) -> Self {
-        Self { push_down }
-    }
-
     /// The physical plan, and the parts of the query that no source computes.
     pub(crate) async fn plan(
         &self,
         plan: &LogicalPlan,
         session: &dyn Session,
     ) -> Result<(Arc<dyn ExecutionPlan>, Vec<KeptPart>)> {
-        let planner = DefaultPhysicalPlanner::default();
-        if !self.push_down {
-            return Ok((planner.create_physical_plan(plan, session).await?, Vec::new()));
-        }
-        let (plan, kept) = PushDownPlan.apply(plan, session.config().target_partitions())?;
-        Ok((planner.create_physical_plan(&plan, session).await?, kept))
+        let (plan, kept) = match self.plans {
+            true => PushDownPlan.apply(plan, session.config().target_partitions())?,
+            false => (plan.clone(), Vec::new()),
+        };
+        let plan = if self.counts { PushDownCount.apply(plan)? } else { plan };
+        Ok((DefaultPhysicalPlanner::default().create_physical_plan(&plan, session).await?, kept))
     }
 }
 

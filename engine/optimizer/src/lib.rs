@@ -5,8 +5,8 @@
 //! | [`NullAwareInSubquery`] | analyzer | `x IN (sub-query)` below OR, NOT or IS NULL keeps its third truth value |
 //! | [`GuardedCrossJoin`] | logical | DataFusion's rule, without mixing joins on `=` and on `IS NOT DISTINCT FROM` |
 //! | [`MergeEqualProjections`] | logical | a projection over one with the same expressions computes them twice |
-//! | [`PushDownCount`] | logical | `count(*)` over a remote table is counted by its source |
 //! | [`PushDownPlan`] | last | the largest parts that one source computes become statements of it |
+//! | [`PushDownCount`] | last | `count(*)` over a remote table is counted by its source |
 //! | [`PushDownTopN`] | physical | `ORDER BY ... LIMIT n` over a remote scan fetches `n` rows |
 //! | [`YieldInJoins`] | physical | joins give other queries a turn |
 

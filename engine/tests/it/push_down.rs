@@ -10,7 +10,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{FetchType, LogicalPlan, SkipType};
 use datafusion::prelude::Expr;
 use headwater_common::config::{Config, OptionSpec, Options};
 use headwater_common::{Error, ErrorKind, Result};
@@ -125,7 +125,10 @@ fn sketch(plan: &LogicalPlan) -> String {
         LogicalPlan::TableScan(scan) => format!("{} where {}", scan.table_name.table(), scan.filters.len()),
         LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) => inputs,
         LogicalPlan::Sort(sort) => format!("top({}, {inputs})", sort.fetch.unwrap_or_default()),
-        LogicalPlan::Limit(limit) => format!("limit({}, {inputs})", limit.fetch.as_ref().unwrap()),
+        LogicalPlan::Limit(limit) => match (limit.get_skip_type().unwrap(), limit.get_fetch_type().unwrap()) {
+            (SkipType::Literal(skip), FetchType::Literal(Some(fetch))) => format!("limit({skip}, {fetch}, {inputs})"),
+            _ => "a computed limit".to_owned(),
+        },
         LogicalPlan::Aggregate(aggregate) => format!("aggregate({}, {inputs})", aggregate.aggr_expr.len()),
         LogicalPlan::Join(join) => format!("{}({inputs})", join.join_type.to_string().to_lowercase()),
         LogicalPlan::Filter(_) => format!("filter({inputs})"),
@@ -240,7 +243,7 @@ async fn the_largest_part_that_one_source_computes_is_one_statement() {
         // A limit is sent, with what is skipped.
         (
             "SELECT c.id FROM orders o JOIN customer c ON o.customer = c.id LIMIT 5 OFFSET 2",
-            &["a: limit(7, inner(orders, customer))"],
+            &["a: limit(2, 5, inner(orders, customer))"],
         ),
     ];
     for (sql, texts) in cases {
@@ -273,11 +276,11 @@ async fn parts_that_cannot_go_are_split_off() {
     let (texts, kept) = explain(
         &session,
         "SELECT c.id FROM orders o JOIN customer c ON o.customer = c.id \
-         WHERE (lower(c.name) = 'x' OR o.amount > 1) AND (c.region = 1 OR o.amount > 2)",
+         WHERE (lower(CAST(c.region AS TEXT)) = '1' OR o.amount > 1) AND (c.region = 1 OR o.amount > 2)",
     )
     .await;
     assert_eq!(texts, ["a: inner(orders, customer)"], "{kept:?}");
-    assert!(kept.iter().any(|k| k.starts_with("lower(c.name): the sketch")), "{kept:?}");
+    assert!(kept.iter().any(|k| k.starts_with("lower(") && k.ends_with(": the sketch does not know it")), "{kept:?}");
     let (texts, kept) =
         explain(&session, "SELECT region, avg(id), count(*), max(name) FROM customer GROUP BY region").await;
     assert_eq!(texts, ["a: aggregate(4, customer)"], "{kept:?}");

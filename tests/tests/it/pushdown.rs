@@ -131,7 +131,7 @@ async fn what_a_source_computes_otherwise_stays_here_with_its_reason() {
     let (texts, kept) = explain(&session, sql).await;
     assert!(!texts.iter().any(|t| t.contains("lower")), "{texts:?}");
     assert!(kept.iter().any(|k| k.contains("lower")), "{kept:?}");
-    assert_eq!(table(&session, sql).await, ["109"]);
+    assert_eq!(table(&session, sql).await, ["91"]);
     let (texts, kept) =
         explain(&session, "SELECT c.id, avg(o.amount) FROM orders o JOIN customer c ON o.customer = c.id GROUP BY 1").await;
     assert_eq!(texts.len(), 1, "{texts:?} {kept:?}");
@@ -208,7 +208,7 @@ async fn a_statement_over_a_changed_table_is_an_error_and_right_the_next_time() 
     };
     assert_eq!(error.kind(), ErrorKind::SourceFailed, "{error}");
     let sql = sql.replace("c.id", "c.number");
-    assert_eq!(table(&session, &sql).await.len(), 38);
+    assert_eq!(table(&session, &sql).await.len(), 37);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,16 +227,17 @@ async fn native_queries_return_what_the_source_says() {
     let mixed = "SELECT count(*) FROM query('pg', 'SELECT id FROM customer') q, headwater.public.one o WHERE q.id > o.one";
     assert_eq!(table(&session, mixed).await, ["299"]);
     for (text, word) in [
-        ("DELETE FROM orders", "orders"),
-        ("SELECT 1; SELECT 2", ""),
+        ("DELETE FROM orders", "must be a SELECT"),
+        ("DELETE FROM orders RETURNING id", "must be a SELECT"),
+        ("SELECT 1; SELECT 2", "multiple commands"),
         ("SELECT nothing_there FROM orders", "nothing_there"),
-        ("WITH d AS (DELETE FROM orders RETURNING id) SELECT * FROM d", ""),
+        ("WITH d AS (DELETE FROM orders RETURNING id) SELECT * FROM d", "WITH clause"),
     ] {
         let error = match session.query(&format!("SELECT * FROM query('pg', '{text}')")).await {
             Ok(result) => result.collect().await.unwrap_err(),
             Err(error) => error,
         };
-        assert!(error.message().contains(word) || error.to_string().contains("pg"), "{text}: {error}");
+        assert!(error.message().contains(word), "{text}: {error}");
     }
     assert_eq!(table(&session, "SELECT count(*) FROM orders").await, ["5000"]);
 }

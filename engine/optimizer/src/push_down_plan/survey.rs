@@ -7,7 +7,7 @@ use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{LogicalPlan, TableScan};
-use headwater_source::{CountTable, RemoteQueryTable, RemoteSource, RemoteTable};
+use headwater_source::{RemoteQueryTable, RemoteSource, RemoteTable};
 
 use super::estimate::Estimate;
 use super::gate;
@@ -119,8 +119,5 @@ fn rows_of_table(plan: &LogicalPlan) -> u64 {
 pub(super) fn is_read_here(plan: &LogicalPlan) -> bool {
     let LogicalPlan::TableScan(scan) = plan else { return false };
     let Ok(provider) = source_as_provider(&scan.source) else { return true };
-    let remote = provider.downcast_ref::<RemoteTable>().is_some()
-        || provider.downcast_ref::<RemoteQueryTable>().is_some()
-        || provider.downcast_ref::<CountTable>().is_some();
-    !remote
+    provider.downcast_ref::<RemoteTable>().is_none() && provider.downcast_ref::<RemoteQueryTable>().is_none()
 }
