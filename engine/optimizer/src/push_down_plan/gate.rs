@@ -10,6 +10,8 @@ use super::survey::{Node, ROWS_PARALLEL};
 
 /// What a statement costs beside the bytes of its rows, as bytes: one round trip.
 const STATEMENT_BYTES: f64 = 65_536.0;
+/// Fewer bytes are no difference.
+const DIFFERENCE_BYTES: f64 = 8_192.0;
 /// A large table is read over several connections, a statement over one: its bytes count so many times.
 const ONE_STREAM: f64 = 2.0;
 
@@ -41,8 +43,8 @@ pub(super) fn gate(node: &Node<'_>) -> Gate {
     let Some((bytes, apart)) = node.estimate.bytes().zip(node.apart) else { return unknown(node) };
     let streams = if node.largest_scan >= ROWS_PARALLEL { ONE_STREAM } else { 1.0 };
     // The inputs of a projection over one table are read in ranges and cost nothing to compute.
-    let gain = if is_one_table(node.plan) && !shrinks(node.plan) { 2.0 } else { 1.0 };
-    if (bytes * streams).mul_add(gain, STATEMENT_BYTES) <= apart {
+    let (gain, difference) = if is_one_table(node.plan) && !shrinks(node.plan) { (2.0, 0.0) } else { (1.0, DIFFERENCE_BYTES) };
+    if (bytes * streams).mul_add(gain, STATEMENT_BYTES) <= apart + difference {
         return Gate::Push;
     }
     let rows = node.estimate.rows.unwrap_or_default();
