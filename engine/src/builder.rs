@@ -11,19 +11,21 @@ use datafusion::common::config::{ConfigNonZeroUsize, Dialect};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
 use headwater_common::config::Config;
 use headwater_common::{Error, Result};
 use headwater_optimizer::{
-    GuardedCrossJoin, MergeEqualProjections, NullAwareInSubquery, PushDownCount, PushDownPlan, PushDownTopN, YieldInJoins,
+    CheckArithmetic, GuardedCrossJoin, MergeEqualProjections, NullAwareInSubquery, PushDownCount, PushDownPlan,
+    PushDownTopN, SliceLargeValues, YieldInJoins,
 };
 use headwater_source::{ConnectContext, Connector, SourceRegistry};
 use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 
 use crate::catalog::{Catalogs, OWN_CATALOG, WithSystem};
+use crate::checked_sum;
 use crate::engine::{Engine, Shared, Sources};
 use crate::executor;
 use crate::memory::{default_memory_bytes, spill_error};
@@ -88,13 +90,13 @@ impl EngineBuilder {
         });
         let own = MemoryCatalogProvider::new();
         own.register_schema("public", Arc::new(MemorySchemaProvider::new())).map_err(crate::error::classify)?;
-        let own = WithSystem::new(Arc::new(own), crate::system::schema(Arc::clone(&sources)));
+        let own = WithSystem::new(Arc::new(own), crate::system::schema(Arc::clone(&sources)), &sources.list);
         sources.list.register_catalog(OWN_CATALOG.to_owned(), Arc::new(own));
         let runtime = runtime(&config)?;
         let on = |rule: &str| !without.iter().any(|name| name == rule);
         let plans = config.optimizer.push_down_plan && on(PushDownPlan::NAME);
         let planner = Planner { plans, counts: on(PushDownCount::NAME) };
-        let state = state(&config, &sources, &runtime, planner, &without);
+        let state = state(&config, &sources, &runtime, planner, &without)?;
         let running =
             Arc::new(Semaphore::new(usize::try_from(limits.concurrent_queries.max(1)).unwrap_or(usize::MAX >> 4)));
         let engine = Engine::new(Shared { config, limits, sources, state, runtime, planner, running });
@@ -155,10 +157,9 @@ fn state(
     runtime: &Arc<RuntimeEnv>,
     planner: Planner,
     without: &[String],
-) -> SessionState {
+) -> Result<SessionState> {
     let batch = usize::try_from(config.engine.batch_rows).unwrap_or(8_192);
     let mut session = SessionConfig::new()
-        .with_information_schema(true)
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(OWN_CATALOG, "public")
         .with_batch_size(batch)
@@ -186,7 +187,11 @@ fn state(
         builder = builder.with_physical_optimizer_rule(Arc::new(PushDownTopN::new(Arc::clone(&sources.registry))));
     }
     // Last: the rules before look for joins.
-    builder.with_physical_optimizer_rule(Arc::new(YieldInJoins)).build()
+    builder = builder.with_physical_optimizer_rule(Arc::new(SliceLargeValues));
+    let mut state = builder.with_physical_optimizer_rule(Arc::new(YieldInJoins)).build();
+    state.register_udaf(checked_sum::function()).map_err(crate::error::classify)?;
+    state.register_function_rewrite(Arc::new(CheckArithmetic)).map_err(crate::error::classify)?;
+    Ok(state)
 }
 
 /// DataFusion's rules, with those replaced that may give wrong rows.

@@ -1,11 +1,14 @@
 //! The catalogs of all sessions: one for each source, and one of Headwater's own. Every catalog also shows `system`.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use datafusion::catalog::information_schema::INFORMATION_SCHEMA;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
+
+use crate::information_schema::InformationSchema;
 
 /// Name of the catalog that is the default of a session without one of its own.
 pub(crate) const OWN_CATALOG: &str = "headwater";
@@ -44,16 +47,18 @@ impl CatalogProviderList for Catalogs {
     }
 }
 
-/// A catalog in which `system` is visible as a schema.
+/// A catalog in which `system` and `information_schema` are visible as schemas.
 #[derive(Debug)]
 pub(crate) struct WithSystem {
     inner: Arc<dyn CatalogProvider>,
     system: Arc<dyn SchemaProvider>,
+    /// The list that holds this catalog.
+    all: Weak<Catalogs>,
 }
 
 impl WithSystem {
-    pub(crate) fn new(inner: Arc<dyn CatalogProvider>, system: Arc<dyn SchemaProvider>) -> Self {
-        Self { inner, system }
+    pub(crate) fn new(inner: Arc<dyn CatalogProvider>, system: Arc<dyn SchemaProvider>, all: &Arc<Catalogs>) -> Self {
+        Self { inner, system, all: Arc::downgrade(all) }
     }
 }
 
@@ -66,6 +71,9 @@ impl CatalogProvider for WithSystem {
         if name == SYSTEM_SCHEMA && !self.inner.schema_names().iter().any(|s| s == SYSTEM_SCHEMA) {
             return Some(Arc::clone(&self.system));
         }
-        self.inner.schema(name)
+        match self.all.upgrade() {
+            Some(all) if name == INFORMATION_SCHEMA => Some(Arc::new(InformationSchema::new(all))),
+            _ => self.inner.schema(name),
+        }
     }
 }

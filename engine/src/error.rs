@@ -4,6 +4,7 @@ use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
 use headwater_common::{Error, ErrorKind, Origin};
 use headwater_source::error::find;
+use headwater_source::redact::without_values;
 
 /// Turns any error of planning or running a query into Headwater's.
 pub fn classify(error: DataFusionError) -> Error {
@@ -46,8 +47,8 @@ fn describe(error: &DataFusionError) -> (ErrorKind, String) {
             ErrorKind::LimitExceeded,
             format!("{}; raise limits.memory_bytes or limits.spill_bytes, or ask for less", clean(message)),
         ),
-        DataFusionError::Execution(message) => (ErrorKind::InvalidInput, clean(message)),
-        DataFusionError::ArrowError(e, _) => (ErrorKind::InvalidInput, clean(&e.to_string())),
+        DataFusionError::Execution(message) => (ErrorKind::InvalidInput, without_values(&clean(message))),
+        DataFusionError::ArrowError(e, _) => (ErrorKind::InvalidInput, without_values(&clean(&e.to_string()))),
         DataFusionError::ObjectStore(e) => (ErrorKind::SourceFailed, clean(&e.to_string())),
         DataFusionError::ParquetError(e) => (ErrorKind::SourceFailed, clean(&e.to_string())),
         DataFusionError::IoError(e) => (ErrorKind::Internal, clean(&e.to_string())),

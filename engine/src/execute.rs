@@ -9,12 +9,10 @@ use std::time::Duration;
 use datafusion::arrow::array::{Array, RecordBatch, UInt64Array};
 use datafusion::arrow::compute::CastOptions;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
-use datafusion::execution::runtime_env::RuntimeEnv;
-use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, SessionState, TaskContext};
-use datafusion::logical_expr::{LogicalPlan, WriteOp};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{FutureExt, Stream, StreamExt};
 use headwater_common::{Error, Limits, Result};
@@ -22,13 +20,11 @@ use headwater_source::write::OmittedColumns;
 use headwater_source::{ErrorExt, QueryContext};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::change::{self, Change};
 use crate::error::classify;
-use crate::executor;
 use crate::explain;
 use crate::guard::planning;
-use crate::memory::QueryShare;
 use crate::prepared::{Prepared, Work, count_schema};
+use crate::run::{Run, optimize};
 use crate::session::Session;
 
 /// A running query. Dropping it stops the work, also at the sources.
@@ -131,16 +127,20 @@ impl Session {
         };
         state.mark_start_execution();
         let query = Arc::new(QueryContext::new(id.clone(), Arc::clone(&limits)));
-        state.config_mut().set_extension(Arc::clone(&query));
         let update = matches!(plan, LogicalPlan::Dml(_));
         state.config_mut().set_extension(Arc::new(OmittedColumns::of(plan)));
-        let context = task_context(&state, &id, &shared.runtime, &limits);
-        let plan = plan.clone();
-        let step = async move { plan_physical(&state, plan, parameters).await };
-        let Some(physical) = planning::run(tokens, &limits, step).await? else { return counted(id, 0) };
-        let inner = executor::stream(physical, Arc::new(context))?;
+        let run = Run {
+            state,
+            plan: plan.clone(),
+            parameters,
+            tokens,
+            limits: Arc::clone(&limits),
+            runtime: Arc::clone(&shared.runtime),
+            query: Arc::clone(&query),
+        };
+        let Some(inner) = run.rows().await? else { return counted(id, 0) };
         let schema = inner.schema();
-        let stream = Box::pin(BoundedStream::new(Box::pin(inner), limits, query, permit));
+        let stream = Box::pin(BoundedStream::new(inner, limits, query, permit));
         Ok(QueryResult { id, schema, update, stream })
     }
 }
@@ -154,10 +154,11 @@ impl Session {
         tokens: usize,
         parameters: Vec<ScalarValue>,
     ) -> Result<QueryResult> {
-        let (state, limits) = {
+        let (mut state, limits) = {
             let inner = self.inner.read();
             (inner.state.clone(), Arc::clone(&inner.limits))
         };
+        state.mark_start_execution();
         let (engine, plan) = (self.engine.clone(), plan.clone());
         let step = async move {
             let optimized = optimize(&state, plan, parameters)?;
@@ -169,35 +170,8 @@ impl Session {
     }
 }
 
-/// The physical plan; `None` for a change that is proven to change nothing.
-async fn plan_physical(
-    state: &SessionState,
-    plan: LogicalPlan,
-    parameters: Vec<ScalarValue>,
-) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-    let optimized = optimize(state, plan, parameters)?;
-    if change::check(&optimized)? == Change::Empty {
-        return Ok(None);
-    }
-    let planned = state.query_planner().create_physical_plan(&optimized, state).await;
-    planned.map(Some).map_err(classify)
-}
-
-/// The optimized plan with the parameters in their places.
-fn optimize(state: &SessionState, plan: LogicalPlan, parameters: Vec<ScalarValue>) -> Result<LogicalPlan> {
-    let bound = match parameters.is_empty() {
-        true => plan,
-        false if matches!(&plan, LogicalPlan::Dml(change) if matches!(change.op, WriteOp::Insert(_))) => {
-            let values = as_declared(&plan, parameters)?;
-            plan.with_param_values(ParamValues::from(values)).map_err(classify)?
-        }
-        false => plan.with_param_values(ParamValues::from(parameters)).map_err(classify)?,
-    };
-    state.optimize(&bound).map_err(classify)
-}
-
 /// Whole numbers in the width of the column that they are inserted into: VALUES takes them as they are.
-fn as_declared(plan: &LogicalPlan, parameters: Vec<ScalarValue>) -> Result<Vec<ScalarValue>> {
+pub(crate) fn as_declared(plan: &LogicalPlan, parameters: Vec<ScalarValue>) -> Result<Vec<ScalarValue>> {
     let types = plan.get_parameter_types().map_err(classify)?;
     let declared = |i: usize| types.get(format!("${}", i + 1).as_str()).cloned().flatten();
     let convert = |(i, value): (usize, ScalarValue)| match declared(i) {
@@ -208,24 +182,6 @@ fn as_declared(plan: &LogicalPlan, parameters: Vec<ScalarValue>) -> Result<Vec<S
         _ => Ok(value),
     };
     parameters.into_iter().enumerate().map(convert).collect()
-}
-
-fn task_context(state: &SessionState, id: &str, runtime: &Arc<RuntimeEnv>, limits: &Limits) -> TaskContext {
-    let mut runtime = runtime.as_ref().clone();
-    if limits.query_memory_bytes > 0 {
-        let share = usize::try_from(limits.query_memory_bytes).unwrap_or(usize::MAX);
-        runtime.memory_pool = Arc::new(QueryShare::new(Arc::clone(&runtime.memory_pool), share));
-    }
-    TaskContext::new(
-        Some(id.to_owned()),
-        state.session_id().to_owned(),
-        state.config().clone(),
-        state.scalar_functions().clone(),
-        state.higher_order_functions().clone(),
-        state.aggregate_functions().clone(),
-        state.window_functions().clone(),
-        Arc::new(runtime),
-    )
 }
 
 fn counted(id: String, count: u64) -> Result<QueryResult> {
@@ -247,7 +203,7 @@ struct BoundedStream {
     limits: Arc<Limits>,
     rows: u64,
     deadline: Option<Pin<Box<tokio::time::Sleep>>>,
-    _query: Arc<QueryContext>,
+    query: Arc<QueryContext>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -261,12 +217,19 @@ impl BoundedStream {
         let time = limits.query_time_ms;
         let deadline = (time > 0).then(|| Box::pin(tokio::time::sleep(Duration::from_millis(time))));
         let schema = inner.schema();
-        Self { inner: Some(inner), schema, limits, rows: 0, deadline, _query: query, _permit: permit }
+        Self { inner: Some(inner), schema, limits, rows: 0, deadline, query, _permit: permit }
     }
 
     fn end(&mut self, error: Error) -> Poll<Option<Result<RecordBatch, DataFusionError>>> {
+        self.query.stop();
         self.inner = None;
         Poll::Ready(Some(Err(error.into_datafusion())))
+    }
+}
+
+impl Drop for BoundedStream {
+    fn drop(&mut self) {
+        self.query.stop();
     }
 }
 

@@ -19,6 +19,7 @@ use crate::guard::concat::CapFunctions;
 use crate::guard::{expansion, kinds, multisets, planning, shape};
 use crate::native_query;
 use crate::prepared::{Prepared, Work};
+use crate::run::Tries;
 use crate::scans_apart;
 use crate::source_statement::{self, SourceStatement};
 use crate::unique_names;
@@ -155,6 +156,16 @@ impl Session {
     }
 
     async fn prepare_plan(&self, sql: &str, effective: &str) -> Result<Prepared> {
+        let mut tries = Tries::default();
+        loop {
+            match self.bind(sql, effective).await {
+                Err(e) if tries.again(&e).await => {}
+                bound => return bound,
+            }
+        }
+    }
+
+    async fn bind(&self, sql: &str, effective: &str) -> Result<Prepared> {
         let (mut state, limits) = {
             let inner = self.inner.read();
             (inner.state.clone(), Arc::clone(&inner.limits))
@@ -176,7 +187,14 @@ impl Session {
             unique_names::make(&mut statement);
             multisets::check(&mut statement)?;
             native_query::resolve(&statement, &mut state, &sources, engine.allow_native_queries).await?;
-            let plan = state.statement_to_plan(statement).await.and_then(scans_apart::make).map_err(classify)?;
+            let plan = match state.statement_to_plan(statement.clone()).await {
+                Err(e) if unique_names::is_repetition(&e) => {
+                    unique_names::make_all(&mut statement);
+                    state.statement_to_plan(statement).await
+                }
+                planned => planned,
+            };
+            let plan = plan.and_then(scans_apart::make).map_err(classify)?;
             kinds::check(&plan, &engine)?;
             let work = match plan {
                 plan if push_down => {

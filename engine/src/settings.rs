@@ -4,6 +4,7 @@ use datafusion::arrow::array::timezone::Tz;
 use headwater_common::{Error, Limits, Result, nearest};
 
 use crate::session::Session;
+use crate::words::words;
 
 const TIME_ZONE: &str = "datafusion.execution.time_zone";
 
@@ -91,7 +92,7 @@ fn text_of(options: &datafusion::common::config::ConfigOptions, key: &str) -> Op
 
 /// `SHOW ALL`, and `SHOW` of a setting, as a query; `None` for any other statement.
 pub(crate) fn show(sql: &str) -> Result<Option<String>> {
-    let words: Vec<&str> = sql.trim().trim_end_matches(';').split_whitespace().collect();
+    let words: Vec<&str> = words(sql).take(6).collect();
     let Some((first, rest)) = words.split_first() else { return Ok(None) };
     if !first.eq_ignore_ascii_case("show") || rest.is_empty() {
         return Ok(None);

@@ -12,6 +12,8 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use headwater_common::config::{Options, check_source_name};
 use headwater_common::{Error, Result};
 
+use crate::words::words;
+
 /// A parsed statement about sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SourceStatement {
@@ -23,9 +25,9 @@ pub(crate) enum SourceStatement {
 
 /// The statement, when the text is one about sources; `None` when it is any other.
 pub(crate) fn parse(sql: &str) -> Result<Option<SourceStatement>> {
-    let mut words = sql.split_whitespace().map(str::to_ascii_uppercase);
+    let mut words = words(sql).map(str::to_ascii_uppercase);
     let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let second = second.trim_end_matches(';');
+    let second = second.as_str();
     let ours = matches!(
         (first.as_str(), second),
         ("CREATE" | "DROP" | "REFRESH", "SOURCE") | ("SHOW", "SOURCES") | ("REFRESH", _)
@@ -36,7 +38,7 @@ pub(crate) fn parse(sql: &str) -> Result<Option<SourceStatement>> {
     let tokens = Tokenizer::new(&GenericDialect {}, sql)
         .tokenize()
         .map_err(|e| Error::invalid(format!("cannot read the statement: {e}")))?;
-    let tokens = tokens.into_iter().filter(|t| !matches!(t, Token::Whitespace(_)));
+    let tokens = tokens.into_iter().filter(|t| !matches!(t, Token::Whitespace(_))).skip_while(|t| *t == Token::SemiColon);
     let mut cursor = Cursor { tokens: tokens.collect(), at: 2, verb: format!("{first} {second}") };
     let statement = match (first.as_str(), second) {
         ("CREATE", _) => cursor.create()?,
@@ -130,7 +132,7 @@ impl Cursor {
     }
 
     fn end(&mut self) -> Result<()> {
-        self.take(&Token::SemiColon);
+        while self.take(&Token::SemiColon) {}
         if self.at == self.tokens.len() { Ok(()) } else { Err(self.expected("the end of the statement")) }
     }
 
@@ -155,6 +157,21 @@ mod tests {
         assert_eq!(parse("SHOW SOURCES;").unwrap(), Some(SourceStatement::Show));
         assert_eq!(parse("select 1").unwrap(), None);
         assert_eq!(parse("create table source (a int)").unwrap(), None);
+    }
+
+    #[test]
+    fn comments_and_semicolons_around_the_words_change_nothing() {
+        let drop = SourceStatement::Drop { name: "shop".into(), if_exists: false };
+        for text in [
+            "-- gone\nDROP SOURCE shop -- bye",
+            "/* it's /* old */ */ drop/**/source/* which */shop;;\n-- bye\n;",
+            ";DROP SOURCE shop",
+        ] {
+            assert_eq!(parse(text).unwrap(), Some(drop.clone()), "{text}");
+        }
+        assert_eq!(parse("/* all */ SHOW SOURCES -- of them").unwrap(), Some(SourceStatement::Show));
+        assert_eq!(parse("-- DROP SOURCE shop\nselect 1").unwrap(), None);
+        assert!(parse("DROP SOURCE shop; DROP SOURCE crm").is_err());
     }
 
     #[test]

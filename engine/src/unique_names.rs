@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{ExplainStatement, Statement};
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, VisitMut, VisitorMut};
 
@@ -17,6 +18,40 @@ pub(crate) fn make(statement: &mut Statement) {
         Statement::Statement(inner) => drop(VisitMut::visit(inner.as_mut(), &mut Namer)),
         Statement::Explain(ExplainStatement { statement, .. }) => make(statement),
         Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => {}
+    }
+}
+
+/// Whether planning failed because two output columns got the same name from DataFusion.
+///
+/// Its names do not tell `1 + 2 * 3` from `(1 + 2) * 3`, or a column from its cast.
+pub(crate) fn is_repetition(error: &DataFusionError) -> bool {
+    matches!(error.find_root(), DataFusionError::Plan(message) if message.contains("have the same name"))
+}
+
+/// Names every output column that is more than a column and has no name, for statements that [`is_repetition`] is true of.
+pub(crate) fn make_all(statement: &mut Statement) {
+    match statement {
+        Statement::Statement(inner) => drop(VisitMut::visit(inner.as_mut(), &mut Numberer)),
+        Statement::Explain(ExplainStatement { statement, .. }) => make_all(statement),
+        Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => {}
+    }
+}
+
+struct Numberer;
+
+impl VisitorMut for Numberer {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for (number, item) in select.projection.iter_mut().enumerate() {
+            if let SelectItem::UnnamedExpr(expr) = item
+                && column(expr).is_none()
+            {
+                let alias = Ident::with_quote('"', numbered(&kind(expr), number));
+                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+            }
+        }
+        ControlFlow::Continue(())
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn section(config: &Config) -> Section {
             format!("limits.query_memory_bytes is {}, more than all queries may have", size(limits.query_memory_bytes));
         findings.push(Finding::warning(text, format!("lower it below {}", size(all))));
     }
-    findings.push(spill(config.engine.spill_dir.as_deref()));
+    findings.push(spill(config.engine.spill_dir.as_deref(), limits.spill_bytes));
     Section { title: "machine".to_owned(), findings }
 }
 
@@ -37,19 +37,37 @@ fn memory(limit: u64, machine: u64) -> Finding {
     }
 }
 
-fn spill(configured: Option<&Path>) -> Finding {
+/// Less room than this on the disk of spill files will end queries.
+const ROOM_MIN: u64 = 1 << 30;
+
+fn spill(configured: Option<&Path>, wanted: u64) -> Finding {
     let folder = configured.map_or_else(std::env::temp_dir, Path::to_owned);
     let tried = std::fs::create_dir_all(&folder).and_then(|()| tempfile::tempfile_in(&folder)).and_then(|mut file| {
         use std::io::Write;
         file.write_all(b"headwater")
     });
     match tried {
-        Ok(()) => Finding::ok(format!("spill files can be written to {}", folder.display())),
+        Ok(()) => room(&folder, rustix::fs::statvfs(&folder).map(|s| s.f_bavail.saturating_mul(s.f_frsize)).ok(), wanted),
         Err(e) => Finding::problem(
             format!("engine.spill_dir: cannot write to {}: {e}", folder.display()),
             "choose a folder that the user who runs Headwater may write to, with room on its disk",
         ),
     }
+}
+
+/// Compares the room on the disk with what spill files may take.
+fn room(folder: &Path, free: Option<u64>, wanted: u64) -> Finding {
+    let text = format!("spill files can be written to {}", folder.display());
+    let Some(free) = free else { return Finding::ok(text) };
+    let text = format!("{text}, {} free", size(free));
+    if free < wanted.min(ROOM_MIN) {
+        return Finding::warning(text, "make room, or set engine.spill_dir to a folder on a larger disk");
+    }
+    if free < wanted {
+        let remedy = "lower it below the room on the disk, which others may need too";
+        return Finding::note(format!("{text}; limits.spill_bytes is {}", size(wanted)), remedy);
+    }
+    Finding::ok(text)
 }
 
 /// Bytes for people.
@@ -83,8 +101,17 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_written_is_a_problem() {
-        assert_eq!(spill(Some(Path::new("/proc/headwater"))).level, Level::Problem);
+        assert_eq!(spill(Some(Path::new("/proc/headwater")), 1).level, Level::Problem);
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(spill(Some(&folder.path().join("new"))).level, Level::Ok);
+        let found = spill(Some(&folder.path().join("new")), 1);
+        assert!(found.level == Level::Ok && found.text.contains("free"), "{found:?}");
+    }
+
+    #[test]
+    fn a_full_disk_is_a_warning() {
+        let level = |free, wanted| room(Path::new("/spill"), Some(free), wanted).level;
+        assert_eq!(level(10 << 30, 5 << 30), Level::Ok);
+        assert_eq!(level(10 << 30, 50 << 30), Level::Note);
+        assert_eq!(level(10 << 20, 50 << 30), Level::Warning);
     }
 }

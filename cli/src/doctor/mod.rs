@@ -1,5 +1,6 @@
 //! `headwater doctor`: is the configuration right, can everything be reached, and what to do where not.
 
+mod certificate;
 mod configuration;
 mod machine;
 mod report;

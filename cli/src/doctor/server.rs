@@ -8,12 +8,12 @@ use headwater_common::config::{Config, ServerConfig};
 use headwater_common::{Error, Result};
 use headwater_flight_server::Server;
 use headwater_source::Finding;
+use headwater_source::tls::{certificates, private_key, unreadable};
 use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpStream;
 
 use super::bare;
+use super::certificate::validity;
 use super::report::Section;
 
 const ANSWER: Duration = Duration::from_secs(3);
@@ -21,7 +21,7 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// Whether the server could start, or whether it runs.
 pub(super) async fn section(config: &Config, running: bool) -> Section {
     let server = &config.server;
-    let mut findings = vec![tls(server)];
+    let mut findings = tls(server);
     findings.push(if running { answers(server).await } else { free(config).await });
     if server.users.is_empty() && server.tokens.is_empty() {
         let remedy = "set server.auth.users or server.auth.tokens when others can reach the address";
@@ -56,26 +56,31 @@ async fn answers(server: &ServerConfig) -> Finding {
     }
 }
 
-fn tls(server: &ServerConfig) -> Finding {
+fn tls(server: &ServerConfig) -> Vec<Finding> {
     let (Some(certificate), Some(key)) = (&server.tls_certificate, &server.tls_key) else {
         let remedy = "set server.tls.certificate and server.tls.key when others can reach the address";
-        return Finding::note("clients connect without TLS", remedy);
+        return vec![Finding::note("clients connect without TLS", remedy)];
     };
     match files(certificate, key, server.tls_client_ca.as_deref()) {
-        Ok(()) if server.tls_client_ca.is_some() => {
-            Finding::ok("TLS: certificate and key belong together; clients must present a certificate")
+        Ok(valid) => {
+            let matched = match server.tls_client_ca {
+                Some(_) => "TLS: certificate and key belong together; clients must present a certificate",
+                None => "TLS: certificate and key belong together",
+            };
+            [Finding::ok(matched)].into_iter().chain(valid).collect()
         }
-        Ok(()) => Finding::ok("TLS: certificate and key belong together"),
         Err(e) => {
-            Finding::problem(e.message(), "files are PEM: the certificate with its chain, its private key, authorities")
+            let remedy = "files are PEM: the certificate with its chain, its private key, authorities";
+            vec![Finding::problem(e.message(), remedy)]
         }
     }
 }
 
-/// Reads the files as the server does.
-fn files(certificate: &Path, key: &Path, client_ca: Option<&Path>) -> Result<()> {
+/// Reads the files as the server does, and says until when they are valid.
+fn files(certificate: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Vec<Finding>> {
     let chain = certificates("server.tls.certificate", certificate)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|e| unusable("server.tls.key", key, &e))?;
+    let mut valid = vec![validity("server.tls.certificate", &chain)];
+    let private = private_key("server.tls.key", key)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|e| Error::internal(e.to_string()))?.with_no_client_auth();
@@ -83,26 +88,15 @@ fn files(certificate: &Path, key: &Path, client_ca: Option<&Path>) -> Result<()>
         rustls::Error::InconsistentKeys(_) => {
             Error::configuration("server.tls.key does not belong to server.tls.certificate")
         }
-        other => unusable("server.tls.certificate", certificate, &other),
+        other => unreadable("server.tls.certificate", certificate, &other),
     })?;
     if let Some(path) = client_ca {
         let mut roots = RootCertStore::empty();
-        for authority in certificates("server.tls.client_ca", path)? {
-            roots.add(authority).map_err(|e| unusable("server.tls.client_ca", path, &e))?;
+        let authorities = certificates("server.tls.client_ca", path)?;
+        valid.push(validity("server.tls.client_ca", &authorities));
+        for authority in authorities {
+            roots.add(authority).map_err(|e| unreadable("server.tls.client_ca", path, &e))?;
         }
     }
-    Ok(())
-}
-
-fn certificates(setting: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let found = CertificateDer::pem_file_iter(path).and_then(|all| all.collect::<std::result::Result<Vec<_>, _>>());
-    let found = found.map_err(|e| unusable(setting, path, &e))?;
-    if found.is_empty() {
-        return Err(Error::configuration(format!("{setting}: {} holds no certificate", path.display())));
-    }
-    Ok(found)
-}
-
-fn unusable(setting: &str, path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::configuration(format!("{setting}: cannot use {}: {error}", path.display()))
+    Ok(valid)
 }

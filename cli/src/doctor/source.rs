@@ -1,14 +1,17 @@
 //! One source: reached, counted and looked into, within a deadline.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use headwater_common::clock::Stopwatch;
 use headwater_common::config::{Config, SourceConfig};
 use headwater_common::{Error, ErrorKind, Result};
+use headwater_source::tls::certificates;
 use headwater_source::{Finding, Source, SourceCatalog};
 
 use super::bare;
+use super::certificate::validity;
 use super::report::Section;
 use crate::run::duration;
 
@@ -19,14 +22,26 @@ const ROUND_TRIPS: usize = 5;
 pub(super) async fn section(config: &Config, source: &SourceConfig, deadline: Duration) -> Section {
     let title = format!("source {} ({})", source.name, source.kind);
     let alone = Config { sources: vec![source.clone()], ..bare(config) };
-    match tokio::time::timeout(deadline, findings(alone)).await {
+    let mut section = match tokio::time::timeout(deadline, findings(alone)).await {
         Ok(Ok(findings)) => Section { title, findings },
         Ok(Err(e)) => Section::failed(title, e.message(), remedy(&e)),
         Err(_) => {
             let text = format!("no answer within {} s", deadline.as_secs());
             Section::failed(title, &text, "check host, port and firewall; --deadline waits longer")
         }
-    }
+    };
+    section.findings.extend(expiry(source));
+    section
+}
+
+/// Until when the certificates of a source are valid. One that cannot be read is a fault of its options.
+fn expiry(source: &SourceConfig) -> Vec<Finding> {
+    let read = |option: &&str| {
+        let path = source.options.get(option)?;
+        let found = certificates(option, Path::new(path)).ok()?;
+        Some(validity(option, &found))
+    };
+    ["ssl_certificate", "ssl_root_certificate"].iter().filter_map(read).collect()
 }
 
 async fn findings(alone: Config) -> Result<Vec<Finding>> {

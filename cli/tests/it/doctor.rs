@@ -31,6 +31,7 @@ async fn a_good_configuration_passes_and_says_what_was_looked_at() {
         "every key is known; sources: files, pg",
         "the address is free",
         "spill files can be written",
+        " free",
         "PostgreSQL 15",
         "a round trip",
         "1 schemas, 1 tables",
@@ -100,6 +101,9 @@ fn tls_files_are_read_and_matched() {
     };
     let good = doctor(folder.path(), &tls(&certificate, &key, &ca));
     assert!(good.code == Some(0) && good.out.contains("belong together"), "{good:?}");
+    for name in ["server.tls.certificate is valid until 20", "server.tls.client_ca is valid until 20"] {
+        assert!(good.out.contains(name), "{name} in\n{}", good.out);
+    }
     for (text, part) in [
         (tls(&ca, &key, &ca), "server.tls.key does not belong"),
         (tls(&garbage, &key, &ca), "server.tls.certificate"),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use headwater_common::config::{OptionSpec, Options};
+use headwater_common::config::{OptionSpec, Options, percent_decoded};
 use headwater_common::{Error, Result, Secret};
 use url::Url;
 
@@ -228,21 +228,6 @@ fn from_url(url: Option<&str>) -> Result<Options> {
         return Err(Error::configuration(message));
     }
     Ok(options)
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(b) = rest.next() {
-        if b == b'%' {
-            let digit = |d: u8| char::from(d).to_digit(16);
-            let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
-            bytes.push(u8::try_from(high * 16 + low).ok()?);
-        } else {
-            bytes.push(b);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::Expr;
 use futures::StreamExt;
 use headwater_common::{Error, Result};
-use headwater_source::error::find;
+use headwater_source::error::rows_failed;
 use headwater_source::{ColumnMeta, TableMeta};
 use headwater_sqlgen::{ClickHouse, ClickHouseStatement, Mode, Select, Statement, Writer};
 use http_body_util::{BodyExt, StreamBody};
@@ -222,10 +222,7 @@ async fn next(rows: &mut SendableRecordBatchStream) -> Result<Option<RecordBatch
     match rows.next().await {
         None => Ok(None),
         Some(Ok(batch)) => Ok(Some(batch)),
-        Some(Err(e)) => Err(match find(&e) {
-            Some(ours) => Error::new(ours.kind(), ours.origin().clone(), ours.message()).retryable(ours.is_retryable()),
-            None => Error::invalid(format!("the rows to insert failed: {}", e.strip_backtrace())),
-        }),
+        Some(Err(e)) => Err(rows_failed(&e)),
     }
 }
 

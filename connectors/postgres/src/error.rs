@@ -11,8 +11,10 @@ pub(crate) fn classify(source: &str, error: tokio_postgres::Error) -> Error {
         let mut message = format!("{} (SQLSTATE {})", db.message(), code.code());
         let kind = match code.code() {
             "42501" | "28000" | "28P01" => ErrorKind::PermissionDenied,
-            "57014" if db.message().contains("timeout") => ErrorKind::Timeout,
-            "57014" => ErrorKind::Cancelled,
+            // One code for both, and messages are in the server's language: whatever is not known to be a cancellation by
+            // somebody else is a timeout.
+            "57014" if db.message() == "canceling statement due to user request" => ErrorKind::Cancelled,
+            "57014" => ErrorKind::Timeout,
             "55P03" | "25P03" => ErrorKind::Timeout,
             code if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") => ErrorKind::Unavailable,
             code if code.starts_with("22") || code.starts_with("23") => ErrorKind::InvalidInput,

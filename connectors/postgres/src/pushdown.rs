@@ -19,6 +19,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{Between, BinaryExpr, Like, Operator};
 use datafusion::prelude::Expr;
+use headwater_source::arithmetic;
 use headwater_sqlgen as sql;
 
 use crate::types::{NumericForm, PgKind, PgType, Unrepresentable};
@@ -352,7 +353,7 @@ pub(crate) fn assignment(columns: &Columns<'_>, target: &str, value: &Expr) -> R
         Expr::Column(column) if columns.find(&column.name)?.arrow_type() == target_type => {
             Ok(sql::Expr::column(&column.name))
         }
-        Expr::Cast(_) | Expr::BinaryExpr(_) if target_type.is_integer() => integer(columns, value).ok_or_else(refuse),
+        other if target_type.is_integer() => integer(columns, other).ok_or_else(refuse),
         _ => Err(refuse()),
     }
 }
@@ -365,8 +366,9 @@ fn integer(columns: &Columns<'_>, value: &Expr) -> Option<sql::Expr> {
         Expr::Column(column) if columns.find(&column.name).ok()?.arrow_type().is_integer() => {
             Some(sql::Expr::column(&column.name))
         }
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
-            let operator = match op {
+        other => {
+            let (left, operator, right) = arithmetic::sides(other)?;
+            let operator = match operator {
                 Operator::Plus => sql::Operator::Plus,
                 Operator::Minus => sql::Operator::Minus,
                 Operator::Multiply => sql::Operator::Multiply,
@@ -374,6 +376,5 @@ fn integer(columns: &Columns<'_>, value: &Expr) -> Option<sql::Expr> {
             };
             Some(sql::Expr::compare(integer(columns, left)?, operator, integer(columns, right)?))
         }
-        _ => None,
     }
 }

@@ -1,15 +1,14 @@
 //! TLS to the server, from no verification to the full one.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use headwater_common::{Error, Result};
+use headwater_source::tls::{certificates, private_key, roots};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 
 use crate::config::{PostgresConfig, SslMode};
 
@@ -24,7 +23,8 @@ pub(crate) fn client_config(config: &PostgresConfig) -> Result<Option<ClientConf
         .map_err(|e| Error::internal(format!("TLS versions: {e}")))?;
     let verifier: Arc<dyn ServerCertVerifier> = match config.ssl_mode {
         SslMode::VerifyCa | SslMode::VerifyFull => {
-            let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(config)?), provider)
+            let authorities = roots("ssl_root_certificate", config.ssl_root_certificate.as_deref())?;
+            let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(authorities), provider)
                 .build()
                 .map_err(|e| Error::configuration(format!("ssl_root_certificate: {e}")))?;
             Arc::new(Chain { inner, check_name: config.ssl_mode == SslMode::VerifyFull })
@@ -35,38 +35,12 @@ pub(crate) fn client_config(config: &PostgresConfig) -> Result<Option<ClientConf
     let client = match (&config.ssl_certificate, &config.ssl_key) {
         (Some(certificate), Some(key)) => {
             let chain = certificates("ssl_certificate", certificate)?;
-            let key = PrivateKeyDer::from_pem_file(key).map_err(|e| unreadable("ssl_key", key, &e))?;
+            let key = private_key("ssl_key", key)?;
             builder.with_client_auth_cert(chain, key).map_err(|e| Error::configuration(format!("ssl_key: {e}")))?
         }
         _ => builder.with_no_client_auth(),
     };
     Ok(Some(client))
-}
-
-fn roots(config: &PostgresConfig) -> Result<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    match &config.ssl_root_certificate {
-        Some(path) => {
-            for certificate in certificates("ssl_root_certificate", path)? {
-                roots.add(certificate).map_err(|e| unreadable("ssl_root_certificate", path, &e))?;
-            }
-        }
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-    }
-    Ok(roots)
-}
-
-fn certificates(option: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let all = CertificateDer::pem_file_iter(path).map_err(|e| unreadable(option, path, &e))?;
-    let all: Vec<_> = all.collect::<Result<_, _>>().map_err(|e| unreadable(option, path, &e))?;
-    if all.is_empty() {
-        return Err(Error::configuration(format!("{option}: {} holds no certificate", path.display())));
-    }
-    Ok(all)
-}
-
-fn unreadable(option: &str, path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::configuration(format!("{option}: cannot use {}: {error}", path.display()))
 }
 
 /// Verifies the chain, and the host name when asked to.

@@ -8,20 +8,29 @@
 //! | [`PushDownPlan`] | last | the largest parts that one source computes become statements of it |
 //! | [`PushDownCount`] | last | `count(*)` over a remote table is counted by its source |
 //! | [`PushDownTopN`] | physical | `ORDER BY ... LIMIT n` over a remote scan fetches `n` rows |
+//! | [`SliceLargeValues`] | physical | large values are repeated for a few rows at a time |
 //! | [`YieldInJoins`] | physical | joins give other queries a turn |
+//! | [`StopJoins`] | physical, of one run | joins that find no row end with their query |
+//! | [`CheckArithmetic`] | rewrite of functions | whole-number arithmetic fails instead of wrapping around |
 
+mod check_arithmetic;
 mod guarded_cross_join;
 mod merge_equal_projections;
 mod null_aware_in_subquery;
 mod push_down_count;
 mod push_down_plan;
 mod push_down_top_n;
+mod slice_large_values;
+mod stop_joins;
 mod yield_in_joins;
 
+pub use check_arithmetic::CheckArithmetic;
 pub use guarded_cross_join::GuardedCrossJoin;
 pub use merge_equal_projections::MergeEqualProjections;
 pub use null_aware_in_subquery::NullAwareInSubquery;
 pub use push_down_count::PushDownCount;
 pub use push_down_plan::{KeptPart, PushDownPlan};
 pub use push_down_top_n::PushDownTopN;
+pub use slice_large_values::{SliceLargeValues, rows_of_large_values};
+pub use stop_joins::StopJoins;
 pub use yield_in_joins::YieldInJoins;

@@ -3,6 +3,8 @@
 use datafusion::error::DataFusionError;
 use headwater_common::Error;
 
+use crate::redact::without_values;
+
 /// Carries a Headwater error through DataFusion.
 pub trait ErrorExt {
     /// As a DataFusion error; [`find`] gets it back.
@@ -49,6 +51,14 @@ pub fn find(error: &DataFusionError) -> Option<&Error> {
         current = e.source();
     }
     None
+}
+
+/// The error of a change whose rows could not be computed.
+pub fn rows_failed(error: &DataFusionError) -> Error {
+    match find(error) {
+        Some(ours) => Error::new(ours.kind(), ours.origin().clone(), ours.message()).retryable(ours.is_retryable()),
+        None => Error::invalid(format!("the rows to insert failed: {}", without_values(&error.strip_backtrace()))),
+    }
 }
 
 #[cfg(test)]

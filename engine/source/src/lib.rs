@@ -12,8 +12,12 @@
 //! | [`catalog`] | how does a session see a source as a catalog, and notice changes? |
 //! | [`remote_query_table`] | how is a sub-plan that a source computes a table? |
 //! | [`registry`] | which sources are there? |
+//! | [`arithmetic`] | how are whole numbers computed without wrapping around? |
+//! | [`redact`] | what may an error show of a failed computation? |
+//! | [`tls`] | how are certificates and keys read? |
 //! | [`query`] | what do all scans of one query share? |
 
+pub mod arithmetic;
 pub mod catalog;
 pub mod connector;
 pub mod diagnosis;
@@ -22,10 +26,12 @@ pub mod metadata;
 pub mod provider;
 pub mod pushdown;
 pub mod query;
+pub mod redact;
 pub mod registry;
 pub mod remote_query_table;
 pub mod scan;
 pub mod source;
+pub mod tls;
 pub mod write;
 
 pub use catalog::SourceCatalog;

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use headwater_common::Limits;
 use parking_lot::Mutex;
@@ -20,6 +21,7 @@ pub struct QueryContext {
     /// The limits in force for this query.
     pub limits: Arc<Limits>,
     states: Mutex<HashMap<String, State>>,
+    stopped: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for QueryContext {
@@ -31,7 +33,27 @@ impl fmt::Debug for QueryContext {
 impl QueryContext {
     /// A context for one query.
     pub fn new(id: impl Into<String>, limits: Arc<Limits>) -> Self {
-        Self { id: id.into(), limits, states: Mutex::new(HashMap::new()) }
+        Self { id: id.into(), limits, states: Mutex::new(HashMap::new()), stopped: Arc::default() }
+    }
+
+    /// The same query from its start, without any state.
+    pub fn anew(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            limits: Arc::clone(&self.limits),
+            states: Mutex::default(),
+            stopped: Arc::clone(&self.stopped),
+        }
+    }
+
+    /// Says that nobody waits for the query any more.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`QueryContext::stop`] was called, for work that cannot be stopped by dropping it.
+    pub fn stopped(&self) -> &Arc<AtomicBool> {
+        &self.stopped
     }
 
     /// The state of type `T` under `key`, made by `make` at first use.

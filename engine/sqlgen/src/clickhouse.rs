@@ -142,6 +142,11 @@ impl Dialect for ClickHouse {
         false
     }
 
+    /// A table is found by its own name beside the one it is given, so no usual name of a table is given.
+    fn item_prefix(&self) -> &'static str {
+        "_t"
+    }
+
     fn no_columns(&self) -> &'static str {
         "1 "
     }
@@ -300,7 +305,6 @@ impl ClickHouseStatement {
             Self::Parse(text) => {
                 out.push_str("EXPLAIN AST ");
                 out.push_str(text);
-                out.push_str("\nFORMAT JSONCompactEachRow");
             }
         }
         Ok(out)

@@ -46,6 +46,11 @@ pub trait Dialect: Debug + Send + Sync {
         true
     }
 
+    /// What the names of FROM items begin with.
+    fn item_prefix(&self) -> &'static str {
+        "t"
+    }
+
     /// What stands for no columns at all.
     fn no_columns(&self) -> &'static str {
         ""

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::ConfigOptions;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
@@ -98,6 +98,8 @@ impl Capped {
         }
         let constant = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
+        // Whoever asks may need the one value for every row.
+        let copies = if constant { args.number_rows.max(1) as u64 } else { 1 };
         let sizes = self.sizes(&args.args)?;
         let mut total = 0u64;
         for row in 0..rows {
@@ -107,12 +109,20 @@ impl Capped {
                 bytes = self.replaced_bytes(&args.args, row).unwrap_or(bytes);
             }
             total = total.saturating_add(bytes);
-            if bytes > self.bytes_max || total > self.bytes_max.saturating_mul(BATCH_FACTOR) {
-                let message = format!("{} would build a value of more than {} bytes", self.inner.name(), self.bytes_max);
-                return Err(Error::limit(message, "limits.value_bytes").into_datafusion());
+            if bytes > self.bytes_max {
+                return Err(self.refused("a value", self.bytes_max));
+            }
+            let batch_max = self.bytes_max.saturating_mul(BATCH_FACTOR);
+            if total.saturating_mul(copies) > batch_max {
+                return Err(self.refused("the values of a batch", batch_max));
             }
         }
         Ok(())
+    }
+
+    fn refused(&self, what: &str, bytes: u64) -> DataFusionError {
+        let message = format!("{} would build {what} of more than {bytes} bytes", self.inner.name());
+        Error::limit(message, "limits.value_bytes").into_datafusion()
     }
 
     /// The size of a row's result.

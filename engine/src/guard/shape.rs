@@ -68,6 +68,10 @@ impl Shape {
             Token::Comma | Token::SemiColon => self.separator(limits),
             Token::Word(word) if word.quote_style.is_none() => {
                 refuse_multiset(before, &word.value)?;
+                // `IS DISTINCT FROM` compares.
+                if before.eq_ignore_ascii_case("distinct") && word.value.eq_ignore_ascii_case("from") {
+                    return Ok(());
+                }
                 self.word(&word.value, limits)
             }
             Token::Word(_) | Token::Number(..) | Token::Period | Token::Placeholder(_) | Token::EOF => Ok(()),
@@ -105,10 +109,15 @@ impl Shape {
             Limits::check("elements of an IN list", *list, limits.in_list, "in_list")?;
         }
         if level.in_from {
-            self.joins += 1;
-            Limits::check("joined tables", self.joins, limits.joins, "joins")?;
+            return self.join(limits);
         }
         Ok(())
+    }
+
+    /// One more table is joined to the first one.
+    fn join(&mut self, limits: &Limits) -> Result<()> {
+        self.joins += 1;
+        Limits::check("joined tables", self.joins + 1, limits.joins, "joins")
     }
 
     fn word(&mut self, word: &str, limits: &Limits) -> Result<()> {
@@ -138,8 +147,7 @@ impl Shape {
             "JOIN" => {
                 let level = self.level();
                 (level.operators, level.terms) = (0, 0);
-                self.joins += 1;
-                Limits::check("joined tables", self.joins, limits.joins, "joins")
+                self.join(limits)
             }
             "SELECT" | "FROM" | "WHERE" | "GROUP" | "HAVING" | "ORDER" | "LIMIT" | "WINDOW" | "QUALIFY" | "SET"
             | "VALUES" => {
@@ -192,6 +200,16 @@ mod tests {
             let text = refusal(&sql);
             assert!(text.contains(limit), "{limit}: {text}");
         }
+    }
+
+    #[test]
+    fn as_many_tables_as_the_limit_says_may_be_joined() {
+        let limits = Limits { joins: 3, ..Limits::default() };
+        for (tables, passes) in [("a, b, c", true), ("a, b, c, d", false), ("a JOIN b ON true JOIN c ON true", true)] {
+            assert_eq!(check(&format!("SELECT 1 FROM {tables}"), &limits).is_ok(), passes, "{tables}");
+        }
+        assert!(check("SELECT 1 FROM a JOIN b ON true JOIN c ON true, d", &limits).is_err());
+        check("SELECT a IS DISTINCT FROM b, 1, 2, 3 FROM a, b, c", &limits).unwrap();
     }
 
     #[test]

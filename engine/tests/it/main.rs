@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
 
+mod arithmetic;
 mod guard;
 mod push_down;
 mod statements;
+mod stopping;

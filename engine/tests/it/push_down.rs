@@ -279,7 +279,7 @@ async fn parts_that_cannot_go_are_split_off() {
          WHERE (lower(CAST(c.region AS TEXT)) = '1' OR o.amount > 1) AND (c.region = 1 OR o.amount > 2)",
     )
     .await;
-    assert_eq!(texts, ["a: inner(orders, customer)"], "{kept:?}");
+    assert_eq!(texts, ["a: filter(inner(orders, customer))"], "{kept:?}");
     assert!(kept.iter().any(|k| k.starts_with("lower(") && k.ends_with(": the sketch does not know it")), "{kept:?}");
     let (texts, kept) =
         explain(&session, "SELECT region, avg(id), count(*), max(name) FROM customer GROUP BY region").await;

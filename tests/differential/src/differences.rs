@@ -43,9 +43,11 @@ const REFUSALS: &[&str] = &[
 pub(crate) const AGREED: &[Agreed] = &[
     Agreed {
         name: "Integer overflow",
-        applies: |against, _, theirs| {
-            matches!(against, Against::DuckDb | Against::Postgres)
-                && error_has(theirs, &["out of range", "Overflow in", "Out of Range Error"])
+        applies: |against, ours, theirs| {
+            let other = matches!(against, Against::DuckDb | Against::Postgres);
+            error_has(ours, &["integer overflow"])
+                || (!other && error_has(theirs, &["integer overflow"]))
+                || (other && error_has(theirs, &["out of range", "Overflow in", "Out of Range Error"]))
         },
     },
     Agreed {
@@ -99,5 +101,9 @@ mod tests {
         let overflow = Err("bigint out of range".to_owned());
         assert_eq!(agreed(Against::Postgres, &one, &overflow), Some("Integer overflow"));
         assert_eq!(agreed(Against::Headwater, &one, &overflow), None);
+        let ours = Err("integer overflow: the result of + does not fit the type Int64".to_owned());
+        assert_eq!(agreed(Against::DuckDb, &ours, &one), Some("Integer overflow"));
+        assert_eq!(agreed(Against::Headwater, &one, &ours), Some("Integer overflow"));
+        assert_eq!(agreed(Against::Postgres, &one, &ours), None);
     }
 }

@@ -6,8 +6,7 @@ use futures::StreamExt;
 use headwater_common::config::Options;
 use headwater_common::{ErrorKind, Limits};
 use headwater_tests::clickhouse::{ClickHouseDatabase, address};
-use headwater_tests::{engine, rows, table};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use headwater_tests::{engine, proxy, rows, table};
 use tokio::net::{TcpListener, TcpStream};
 
 const BIG: &str = "CREATE TABLE big (id UInt64, pad String) ENGINE = MergeTree ORDER BY tuple();\n\
@@ -83,34 +82,13 @@ async fn a_dropped_query_ends_at_the_server() {
     }
 }
 
-/// A proxy that cuts each connection after it has passed on `limit` bytes from the server.
-async fn cutting_proxy(target: String, limit: u64) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            let Ok(server) = TcpStream::connect(&target).await else { continue };
-            tokio::spawn(async move {
-                let (mut from_client, mut to_client) = client.into_split();
-                let (from_server, mut to_server) = server.into_split();
-                let up = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
-                let mut limited = from_server.take(limit);
-                let _ = tokio::io::copy(&mut limited, &mut to_client).await;
-                let _ = to_client.shutdown().await;
-                up.abort();
-            });
-        }
-    });
-    port
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_connection_is_an_error_and_never_a_short_result() {
     let database = ClickHouseDatabase::create(BIG).await;
     let name = database.name();
     let (mut errors, mut complete) = (0, 0);
     for limit in (0..24).map(|i| 60_000 + i * 97_531).chain([1_000_000_000]) {
-        let port = cutting_proxy(address(), limit).await;
+        let port = proxy::cutting(address(), limit).await;
         let engine = engine(Limits::default()).await;
         let options = database.options().with("url", format!("http://127.0.0.1:{port}"));
         if engine.create_source("ch", "clickhouse", &options).await.is_err() {

@@ -1,15 +1,13 @@
 //! Connections that are lost, exhausted, limited in time or pooled by PgBouncer.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::StreamExt;
 use headwater_common::config::Options;
 use headwater_common::{Error, ErrorKind, Limits};
 use headwater_engine::Session;
-use headwater_tests::{TestDatabase, engine, server, session, table};
-use tokio::net::{TcpListener, TcpStream};
+use headwater_tests::{TestDatabase, engine, proxy, server, session, table};
 
 use crate::SERVERS;
 
@@ -83,41 +81,12 @@ async fn a_connection_that_is_ended_in_mid_stream_is_an_error() {
     }
 }
 
-/// A way to a server that can be closed, which also cuts what runs through it.
-async fn gate(target: String) -> (u16, Arc<AtomicBool>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let open = Arc::new(AtomicBool::new(true));
-    let state = Arc::clone(&open);
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            if !state.load(Ordering::Acquire) {
-                continue;
-            }
-            let Ok(mut server) = TcpStream::connect(&target).await else { continue };
-            let state = Arc::clone(&state);
-            tokio::spawn(async move {
-                let closed = async {
-                    while state.load(Ordering::Acquire) {
-                        tokio::time::sleep(Duration::from_millis(5)).await;
-                    }
-                };
-                tokio::select! {
-                    _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-                    () = closed => {}
-                }
-            });
-        }
-    });
-    (port, open)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_was_away_between_two_queries_is_used_again() {
     let database = TestDatabase::create("TEST_PG15_URL", BIG).await;
     let url = database.url();
     let target = url.rsplit_once('@').unwrap().1.split_once('/').unwrap().0.to_owned();
-    let (port, open) = gate(target).await;
+    let (port, open) = proxy::gate(target).await;
     let port = port.to_string();
     let session = with(&database, &[("port", port.as_str())]).await;
     for _ in 0..3 {
@@ -161,6 +130,22 @@ async fn limits_in_time_end_a_statement_and_say_which() {
         }
         locker.batch_execute("ROLLBACK").await.unwrap();
         assert_eq!(table(&session, "SELECT count(*) FROM pg.public.small").await, ["2"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timeout_is_known_by_its_code_in_every_language() {
+    let sql = "CREATE FUNCTION late(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '%', $1 \
+            USING ERRCODE = '57014'; END $$; \
+        CREATE VIEW german AS SELECT late('storniere Anfrage wegen Zeitüberschreitung der Anweisung') AS s; \
+        CREATE VIEW by_hand AS SELECT late('canceling statement due to user request') AS s;";
+    for server in SERVERS {
+        let database = TestDatabase::create(server, sql).await;
+        let session = session(&database).await;
+        let error = failure(&session, "SELECT s FROM pg.public.german").await;
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        assert!(error.to_string().contains("statement_timeout_ms"), "{error}");
+        assert_eq!(failure(&session, "SELECT s FROM pg.public.by_hand").await.kind(), ErrorKind::Cancelled);
     }
 }
 

@@ -5,9 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use headwater_common::config::Options;
 use headwater_common::{ErrorKind, Limits};
-use headwater_tests::{TestDatabase, engine, rows, session, table};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use headwater_tests::{TestDatabase, engine, proxy, rows, session, table};
 
 const BIG: &str =
     "CREATE TABLE big AS SELECT i AS id, repeat('x', 100) AS pad FROM generate_series(1, 200000) i; ANALYZE big;";
@@ -75,27 +73,6 @@ async fn many_queries_share_a_small_pool_without_blocking_each_other() {
     assert!(all.iter().all(|found| found == &["1000"]), "{all:?}");
 }
 
-/// A proxy that cuts each connection after it has passed on `limit` bytes from the server.
-async fn cutting_proxy(target: String, limit: u64) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            let Ok(server) = TcpStream::connect(&target).await else { continue };
-            tokio::spawn(async move {
-                let (mut from_client, mut to_client) = client.into_split();
-                let (from_server, mut to_server) = server.into_split();
-                let up = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
-                let mut limited = from_server.take(limit);
-                let _ = tokio::io::copy(&mut limited, &mut to_client).await;
-                let _ = to_client.shutdown().await;
-                up.abort();
-            });
-        }
-    });
-    port
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_connection_is_an_error_and_never_a_short_result() {
     let database = TestDatabase::create("TEST_PG15_URL", BIG).await;
@@ -103,7 +80,7 @@ async fn a_cut_connection_is_an_error_and_never_a_short_result() {
     let target = url.rsplit_once('@').unwrap().1.split_once('/').unwrap().0.to_owned();
     let (mut errors, mut complete) = (0, 0);
     for limit in (0..24).map(|i| 20_000 + i * 37_531).chain([100_000_000]) {
-        let port = cutting_proxy(target.clone(), limit).await;
+        let port = proxy::cutting(target.clone(), limit).await;
         let engine = engine(Limits::default()).await;
         let options =
             Options::new().with("url", url.replace(&target, &format!("127.0.0.1:{port}"))).with("sslmode", "disable");
@@ -178,5 +155,35 @@ async fn tls_modes_verify_what_they_say() {
     for (i, (good, options)) in tries.into_iter().enumerate() {
         let made = engine.create_source(&format!("s{i}"), "postgres", &options).await;
         assert_eq!(made.is_ok(), good, "try {i}: {made:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_are_checked_by_scram_inside_tls() {
+    for server in crate::SERVERS {
+        let database = TestDatabase::create(server, "CREATE TABLE one AS SELECT 1 AS id").await;
+        let stored = "SELECT rolpassword LIKE 'SCRAM-SHA-256$%' FROM pg_authid WHERE rolname = 'scram'";
+        assert_eq!(database.texts(stored).await, [Some("t".to_owned())]);
+        let encrypted = server == "TEST_PG15_URL";
+        let modes: &[&str] = if encrypted { &["prefer", "require", "verify-ca", "verify-full"] } else { &["prefer"] };
+        for mode in modes {
+            let engine = engine(Limits::default()).await;
+            let base =
+                Options::new().with("url", database.url().replace("//app:secret@", "//scram@")).with("sslmode", *mode);
+            let base = match *mode {
+                "prefer" | "require" => base,
+                _ => base.with("ssl_root_certificate", headwater_tests::server("TEST_CA")),
+            };
+            let wrong = engine.create_source("wrong", "postgres", &base.clone().with("password", "hunter2")).await;
+            assert_eq!(wrong.unwrap_err().kind(), ErrorKind::PermissionDenied, "{server} {mode}");
+            engine.create_source("pg", "postgres", &base.with("password", "secret")).await.unwrap();
+            let session = engine.session("test").unwrap();
+            assert_eq!(table(&session, "SELECT id FROM pg.public.one").await, ["1"]);
+            let sql = "SELECT DISTINCT s.ssl FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE a.usename = 'scram' \
+                AND a.datname = current_database()";
+            let seen = if encrypted { "t" } else { "f" };
+            assert_eq!(database.texts(sql).await, [Some(seen.to_owned())], "{server} {mode}");
+            engine.shutdown().await;
+        }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) const QUERIES: &[&str] = &[
     "SELECT id FROM customer WHERE id NOT IN (SELECT customer FROM nothing)",
     "SELECT id FROM customer WHERE (id IN (SELECT customer FROM orders WHERE id < 40)) IS NULL",
     "SELECT id FROM customer WHERE id < 9 OR id IN (SELECT customer FROM hit)",
-    "SELECT a.id, b.id FROM orders a JOIN orders b ON a.note IS NOT DISTINCT FROM b.note AND a.id + 3 = b.id",
+    "SELECT a.id, b.id FROM orders a JOIN orders b ON (a.note IS NOT DISTINCT FROM b.note) AND a.id + 3 = b.id",
     "SELECT o.id, c.region, h.kind FROM orders o JOIN customer c ON o.customer = c.id JOIN hit h ON h.customer = c.id \
      WHERE h.kind = 1 AND o.id < 200",
     // Aggregates.

@@ -1,6 +1,7 @@
 //! INSERT, UPDATE and DELETE on Postgres.
 
 use datafusion::common::ScalarValue;
+use futures::StreamExt;
 use headwater_common::ErrorKind;
 use headwater_engine::Session;
 use headwater_tests::{TestDatabase, session};
@@ -171,5 +172,103 @@ async fn what_the_server_refuses_leaves_nothing_and_shows_no_row() {
         let found = database.texts("SELECT string_agg(id || note, ',' ORDER BY id) FROM audited").await;
         assert_eq!(found, [Some("1by trigger,2by trigger".to_owned())]);
         assert_eq!(database.texts("SELECT count(*) FROM audit").await, [Some("5".to_owned())]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_cannot_be_computed_are_named_by_their_type_only() {
+    let sql =
+        "CREATE TABLE texts (t text); INSERT INTO texts VALUES ('1'), ('canary-value'); CREATE TABLE numbers (n bigint);";
+    let database = TestDatabase::create("TEST_PG15_URL", sql).await;
+    let session = session(&database).await;
+    for sql in [
+        "INSERT INTO pg.public.numbers (n) SELECT CAST(t AS BIGINT) FROM pg.public.texts",
+        "SELECT CAST(t AS BIGINT) FROM pg.public.texts",
+        "SELECT CAST(t AS DATE) FROM pg.public.texts",
+        "SELECT CAST(t AS DECIMAL(10, 2)) FROM pg.public.texts",
+        "SELECT to_timestamp(t) FROM pg.public.texts",
+        "SELECT CAST(CAST(length(t) AS BIGINT) * 424242 AS TINYINT) FROM pg.public.texts",
+        "SELECT CAST(length(t) * 424242 AS DECIMAL(3, 1)) FROM pg.public.texts",
+    ] {
+        let (kind, text) = match session.query(sql).await {
+            Ok(result) => {
+                let error = result.collect().await.expect_err(sql);
+                (error.kind(), error.to_string())
+            }
+            Err(error) => (error.kind(), error.to_string()),
+        };
+        assert_eq!(kind, ErrorKind::InvalidInput, "{sql}: {text}");
+        assert!(!text.contains("canary") && !text.contains("424242") && !text.contains("5090904"), "{sql}: {text}");
+    }
+    assert_eq!(database.texts("SELECT count(*) FROM numbers").await, [Some("0".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_insert_takes_no_more_rows_than_the_server_has_room_for() {
+    use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use datafusion::arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+    use headwater_engine::TableAddress;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let sql = "CREATE TABLE slow (t text); CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS $$ \
+        BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END $$; \
+        CREATE TRIGGER pause BEFORE INSERT ON slow FOR EACH ROW EXECUTE FUNCTION pause();";
+    let database = TestDatabase::create("TEST_PG15_URL", sql).await;
+    let session = session(&database).await;
+    let schema = Arc::new(Schema::new(vec![Field::new("t", DataType::Utf8, true)]));
+    let batch = {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(1_000); 1_000]));
+        RecordBatch::try_new(Arc::clone(&schema), vec![texts]).unwrap()
+    };
+    let taken = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&taken);
+    // 2 GB in all.
+    let rows = futures::stream::iter(0..2_000).map(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(batch.clone())
+    });
+    let address = TableAddress { catalog: "pg".into(), schema: "public".into(), table: "slow".into() };
+    let append = session.append(&address, Box::pin(RecordBatchStreamAdapter::new(schema, rows)));
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(3), append).await;
+    assert!(waited.is_err(), "the insert ended: {waited:?}");
+    let taken = taken.load(Ordering::Relaxed);
+    assert!((1..40).contains(&taken), "{taken} MB were taken");
+    for _ in 0..50 {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        if database.texts("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY%slow%' AND state = 'active' AND pid <> pg_backend_pid()").await.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(database.texts("SELECT count(*) FROM slow").await, [Some("0".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_with_one_connection_copies_within_itself_or_says_why_not() {
+    let sql = "CREATE TABLE a AS SELECT i AS id, repeat('x', 100) AS pad FROM generate_series(1, 50000) i; ANALYZE a; \
+        CREATE TABLE b (id int, pad text);";
+    for server in SERVERS {
+        let database = TestDatabase::create(server, sql).await;
+        let engine = headwater_tests::engine(headwater_common::Limits::default()).await;
+        let options = headwater_common::config::Options::new().with("url", database.url()).with("sslmode", "disable");
+        let options = options.with("pool_size", "1").with("pool_wait_ms", "2000");
+        engine.create_source("pg", "postgres", &options).await.unwrap();
+        let session = engine.session("test").unwrap();
+        let copy = async {
+            let sql = "INSERT INTO pg.public.b SELECT id, pad FROM pg.public.a";
+            session.query(sql).await?.affected_rows().await
+        };
+        let copied = tokio::time::timeout(std::time::Duration::from_secs(60), copy).await.expect("no deadlock");
+        let expected = match copied {
+            Ok(rows) => rows,
+            Err(e) => {
+                assert!(e.to_string().contains("pool_size"), "{e}");
+                0
+            }
+        };
+        assert_eq!(database.texts("SELECT count(*) FROM b").await, [Some(expected.to_string())]);
+        assert!(expected == 0 || expected == 50_000);
+        assert_eq!(headwater_tests::table(&session, "SELECT count(*) FROM pg.public.a").await, ["50000"]);
     }
 }

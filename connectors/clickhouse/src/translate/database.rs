@@ -51,6 +51,7 @@ impl Database for ClickHouseSource {
             Part::OuterJoin | Part::FullJoin | Part::Window | Part::ScalarQuery => return Ok(()),
             Part::CorrelatedExists => "a join that marks its matches is computed here",
             Part::NestedJoin => "the right side of a join is no join",
+            Part::ComputedJoinKey => "a join compares columns",
             Part::UnequalJoin => "a join without = is computed here",
             Part::NullEqualJoin => "a join on IS NOT DISTINCT FROM is computed here",
             Part::GroupingSets => "grouping sets have other nulls at the source",

@@ -6,7 +6,7 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use headwater_sqlgen::translate::compare::text_of;
-use headwater_sqlgen::translate::{AggregateCall, Class, Database, Value};
+use headwater_sqlgen::translate::{AggregateCall, Class, Database, Fact, Value};
 use headwater_sqlgen::{Aggregate, Expr, Operator};
 
 type Found = Result<Value, String>;
@@ -34,11 +34,18 @@ pub(super) fn cast(database: &dyn Database, value: &Value, to: &DataType) -> Fou
         (Class::Label, _) if text => exact(database, database.text(value)?, to),
         (Class::Integer, _) if text => cast_to(),
         (Class::Integer, _) if to.is_integer() => checked(database, value.output(), to),
-        (Class::Integer, T::Decimal128(..) | T::Decimal256(..) | T::Float64) => cast_to(),
+        (Class::Integer, T::Decimal128(..) | T::Decimal256(..)) => cast_to(),
+        (Class::Integer, T::Float64) => Ok(finite(cast_to()?)),
+        // Up to 18 digits both sides divide the whole number by a power of ten.
+        (Class::Decimal, T::Float64) if precision(from) <= 18 => Ok(finite(cast_to()?)),
         (Class::Decimal, T::Decimal128(_, a) | T::Decimal256(_, a)) if scale(from).is_some_and(|s| s <= *a) => cast_to(),
-        (Class::Float, T::Float64) => cast_to(),
+        (Class::Float | Class::Finite, T::Float64) => cast_to(),
         _ => Err(format!("a cast from {from} to {to} differs at the source")),
     }
+}
+
+fn finite(made: Value) -> Value {
+    Value { fact: Fact { class: Class::Finite, ..made.fact }, ..made }
 }
 
 fn scale(arrow: &DataType) -> Option<i8> {
@@ -93,7 +100,9 @@ pub(super) fn arithmetic(
         (Class::Text(_) | Class::Label, Class::Text(_) | Class::Label) if operator == Operator::Concat => {
             exact(database, Expr::compare(database.text(left)?, operator, database.text(right)?), result)
         }
-        (Class::Float, Class::Float) => Err("arithmetic of floating point is done here".into()),
+        (Class::Float | Class::Finite, Class::Float | Class::Finite) => {
+            Err("arithmetic of floating point is done here".into())
+        }
         _ => Err(format!("arithmetic of {l} and {r} is done here")),
     }
 }
@@ -166,6 +175,9 @@ pub(super) fn aggregate(database: &dyn Database, call: &AggregateCall, result: &
         Expr::Aggregate(Box::new(Aggregate { function, arguments, distinct: false, filter }))
     };
     let plain = !call.distinct;
+    if call.name != "count" {
+        call.arguments.iter().try_for_each(Value::usable)?;
+    }
     match (call.name.as_str(), call.arguments.as_slice()) {
         ("count", []) => database.value(make("count", Vec::new()), result),
         ("count", [value]) => {
@@ -193,13 +205,16 @@ pub(super) fn aggregate(database: &dyn Database, call: &AggregateCall, result: &
                 let wide = value.output().cast(format!("Nullable(Decimal(76, {scale}))"));
                 database.value(make("sumOrNull", vec![wide]), result)
             }
-            Class::Float => Err("a sum of floating point depends on the order of its rows".into()),
+            Class::Float | Class::Finite => Err("a sum of floating point depends on the order of its rows".into()),
             _ => Err(format!("a sum of {} is computed here", value.fact.arrow)),
         },
         ("min" | "max", [value]) => {
             let function = if call.name == "min" { "minOrNull" } else { "maxOrNull" };
             match value.fact.class {
-                Class::Integer | Class::Decimal | Class::Date | Class::Timestamp(_) | Class::Text(_) => {
+                Class::Integer | Class::Decimal | Class::Finite => {
+                    database.value(make(function, vec![value.output()]), result)
+                }
+                Class::Date | Class::Timestamp(_) | Class::Text(_) => {
                     database.value(make(function, vec![value.output()]), result)
                 }
                 Class::Float => Err("the source orders zeros and NaN otherwise".into()),

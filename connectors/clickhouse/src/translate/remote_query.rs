@@ -72,7 +72,7 @@ pub(crate) async fn describe(source: &ClickHouseSource, native: &str) -> Result<
     let settings = source.settings();
     settings.check(&source.name)?;
     let parsed = ClickHouseStatement::Parse(native.to_owned()).text()?;
-    source.connections.rows(&parsed, &settings.sent).await?;
+    source.connections.run(&parsed, &settings.sent).await?;
     let from = From::Native { text: native.to_owned(), columns: 0, item: 0 };
     let described = ClickHouseStatement::DescribeNative(native.to_owned()).text()?;
     let rows = source.connections.rows(&described, &settings.sent).await.map_err(|e| {

@@ -70,7 +70,7 @@ pub(super) fn computed(arrow: &DataType) -> Option<(Fact, Cow<'static, str>)> {
         }
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => (Class::Text(collation()), "String".to_owned()),
         DataType::Date32 => (Class::Date, "Date32".to_owned()),
-        DataType::Timestamp(unit, Some(zone)) if zone.as_ref() == "UTC" => {
+        DataType::Timestamp(unit, Some(zone)) if matches!(zone.as_ref(), "UTC" | "+00:00") => {
             use datafusion::arrow::datatypes::TimeUnit;
             let scale = match unit {
                 TimeUnit::Second => return Some(named(Class::Timestamp(true), arrow, "DateTime64(0, 'UTC')")),

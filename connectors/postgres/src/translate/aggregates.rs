@@ -18,6 +18,9 @@ pub(super) fn aggregate(database: &dyn Database, call: &AggregateCall, result: &
         let filter = call.filter.clone();
         Expr::Aggregate(Box::new(headwater_sqlgen::Aggregate { function, arguments, distinct, filter }))
     };
+    if call.name != "count" {
+        call.arguments.iter().try_for_each(Value::usable)?;
+    }
     match (call.name.as_str(), call.arguments.as_slice()) {
         ("count", []) => database.value(make("pg_catalog.count", Vec::new(), false), result),
         ("count", [value]) => {
@@ -38,13 +41,14 @@ pub(super) fn aggregate(database: &dyn Database, call: &AggregateCall, result: &
             Class::Decimal if same_scale(&value.fact.arrow, result) => {
                 database.value(make("pg_catalog.sum", vec![value.expr.clone()], call.distinct), result)
             }
-            Class::Float => Err("a sum of floating point depends on the order of its rows".into()),
+            Class::Float | Class::Finite => Err("a sum of floating point depends on the order of its rows".into()),
             _ => Err(format!("a sum of {} is computed here", value.fact.arrow)),
         },
         ("min" | "max", [value]) => {
             let function = if call.name == "min" { "pg_catalog.min" } else { "pg_catalog.max" };
             let argument = match value.fact.class {
-                Class::Integer | Class::Decimal | Class::Date | Class::Time | Class::Timestamp(_) => value.expr.clone(),
+                Class::Integer | Class::Decimal | Class::Finite => value.expr.clone(),
+                Class::Date | Class::Time | Class::Timestamp(_) => value.expr.clone(),
                 Class::Text(_) => database.byte_order(value.expr.clone())?,
                 Class::Float => return Err("the source orders zeros and NaN otherwise".into()),
                 _ => return Err(format!("{} of {} is computed here", call.name, value.fact.arrow)),

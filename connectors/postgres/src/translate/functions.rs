@@ -5,7 +5,7 @@
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
 use headwater_sqlgen::translate::compare::text_of;
-use headwater_sqlgen::translate::{Class, Database, Value};
+use headwater_sqlgen::translate::{Class, Database, Fact, Value};
 use headwater_sqlgen::{Expr, Operator};
 
 type Found = Result<Value, String>;
@@ -25,8 +25,9 @@ pub(super) fn cast(database: &dyn Database, value: &Value, to: &DataType) -> Fou
         (Class::Decimal, _) if text && scale(from).is_some_and(|s| s >= 0) => computed(value.output().cast("text")),
         (Class::Integer, T::Int16 | T::Int32 | T::Int64) => cast_to(value),
         (Class::Integer | Class::Decimal, T::Decimal128(..) | T::Decimal256(..)) => cast_to(value),
-        (Class::Integer, T::Float64) => computed(value.output().cast("float8")),
-        (Class::Float, T::Float64) => computed(value.output().cast("float8")),
+        (Class::Integer, T::Float64) => Ok(finite(computed(value.output().cast("float8"))?)),
+        (Class::Decimal, T::Float64) => decimal_to_float(database, value),
+        (Class::Float | Class::Finite, T::Float64) => computed(value.output().cast("float8")),
         (Class::Date, T::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, None)) => {
             computed(value.output().cast("timestamp"))
         }
@@ -44,6 +45,45 @@ pub(super) fn cast(database: &dyn Database, value: &Value, to: &DataType) -> Fou
 /// A computed value that has its type already.
 pub(super) fn exact(database: &dyn Database, expr: Expr, arrow: &DataType) -> Found {
     Ok(Value { cast: None, ..database.value(expr, arrow)? })
+}
+
+fn finite(made: Value) -> Value {
+    Value { fact: Fact { class: Class::Finite, ..made.fact }, ..made }
+}
+
+/// The digits as a floating point number, divided by a power of ten, as here. Where both are exact this is the nearest number,
+/// which the server's cast gives too.
+fn decimal_to_float(database: &dyn Database, value: &Value) -> Found {
+    const EXACT_POWER_MAX: i8 = 22;
+    const EXACT_DIGITS_MAX: u8 = 15;
+    let DataType::Decimal128(precision, scale @ 0..=EXACT_POWER_MAX) = value.fact.arrow else {
+        return Err("a decimal of this scale becomes another floating point number at the source".into());
+    };
+    let number = if precision <= EXACT_DIGITS_MAX || scale == 0 {
+        value.output().cast("float8")
+    } else {
+        let power = 10_i128.pow(u32::from(scale.unsigned_abs()));
+        let shift = Expr::Value(ScalarValue::Decimal128(Some(power), 38, 0));
+        let digits = Expr::compare(value.output(), Operator::Multiply, shift).cast("float8");
+        let divisor = Expr::Value(ScalarValue::Float64(Some(power as f64)));
+        Expr::compare(digits, Operator::Divide, divisor)
+    };
+    Ok(finite(exact(database, number, &DataType::Float64)?))
+}
+
+/// Arithmetic of floating point: both sides round alike, and the server refuses what overflows or underflows.
+fn float_arithmetic(database: &dyn Database, left: &Value, operator: Operator, right: &Value) -> Found {
+    let expr = Expr::compare(left.expr.clone(), operator, right.expr.clone());
+    let made = exact(database, expr, &DataType::Float64)?;
+    let positive = |v: &Value| matches!(v.constant, Some(ScalarValue::Float64(Some(n))) if n > 0.0);
+    let stays_finite = match operator {
+        Operator::Plus | Operator::Minus => true,
+        // Only a negative factor makes a minus zero.
+        Operator::Multiply => positive(left) || positive(right),
+        Operator::Divide => positive(right),
+        _ => return Err("this arithmetic of floating point is done here".into()),
+    };
+    Ok(if stays_finite { finite(made) } else { made })
 }
 
 fn keep_class(made: Value, of: &Value) -> Value {
@@ -106,7 +146,10 @@ pub(super) fn arithmetic(
         {
             exact(database, Expr::compare(database.text(left)?, operator, database.text(right)?), result)
         }
-        (Class::Float, Class::Float) => Err("arithmetic of floating point is done here".into()),
+        (Class::Finite, Class::Finite) if *result == DataType::Float64 => float_arithmetic(database, left, operator, right),
+        (Class::Float | Class::Finite, Class::Float | Class::Finite) => {
+            Err("arithmetic of floating point with NaN or zeros is done here".into())
+        }
         _ => Err(format!("arithmetic of {l} and {r} is done here")),
     }
 }

@@ -99,7 +99,9 @@ pub(super) fn computed(arrow: &DataType) -> Option<(Fact, Cow<'static, str>)> {
         DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, None) => {
             (Class::Timestamp(false), 1114, "timestamp".into())
         }
-        DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, Some(zone)) if zone.as_ref() == "UTC" => {
+        DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, Some(zone))
+            if matches!(zone.as_ref(), "UTC" | "+00:00") =>
+        {
             (Class::Timestamp(true), 1184, "timestamptz".into())
         }
         DataType::Interval(IntervalUnit::MonthDayNano) => (Class::Interval, 1186, "interval".into()),

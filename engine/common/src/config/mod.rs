@@ -8,7 +8,7 @@ mod options;
 mod settings;
 
 pub use load::{examine_file, load_file};
-pub use options::{OptionSpec, Options};
+pub use options::{OptionSpec, Options, percent_decoded};
 pub use settings::{SETTINGS, SettingSpec};
 
 use std::path::PathBuf;

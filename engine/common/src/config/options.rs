@@ -94,3 +94,30 @@ impl Options {
         }
     }
 }
+
+/// A part of a URL with its `%` escapes as the characters they stand for; `None` when one is wrong.
+pub fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(b) = rest.next() {
+        if b == b'%' {
+            let digit = |d: u8| char::from(d).to_digit(16);
+            let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
+            bytes.push(u8::try_from(high * 16 + low).ok()?);
+        } else {
+            bytes.push(b);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_of_a_url_are_decoded() {
+        assert_eq!(percent_decoded("p%40s%C3%BC%25").as_deref(), Some("p@sü%"));
+        assert_eq!([percent_decoded("%4"), percent_decoded("%zz"), percent_decoded("%ff")], [None, None, None]);
+    }
+}

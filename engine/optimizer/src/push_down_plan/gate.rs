@@ -43,7 +43,8 @@ pub(super) fn gate(node: &Node<'_>) -> Gate {
     let Some((bytes, apart)) = node.estimate.bytes().zip(node.apart) else { return unknown(node) };
     let streams = if node.largest_scan >= ROWS_PARALLEL { ONE_STREAM } else { 1.0 };
     // The inputs of a projection over one table are read in ranges and cost nothing to compute.
-    let (gain, difference) = if is_one_table(node.plan) && !shrinks(node.plan) { (2.0, 0.0) } else { (1.0, DIFFERENCE_BYTES) };
+    let (gain, difference) =
+        if is_one_table(node.plan) && !shrinks(node.plan) { (2.0, 0.0) } else { (1.0, DIFFERENCE_BYTES) };
     if (bytes * streams).mul_add(gain, STATEMENT_BYTES) <= apart + difference {
         return Gate::Push;
     }

@@ -11,7 +11,8 @@ pub fn compare(database: &dyn Database, left: &Value, operator: Operator, right:
     right.usable()?;
     let plain = || Ok(Expr::compare(left.expr.clone(), operator, right.expr.clone()));
     match (&left.fact.class, &right.fact.class) {
-        (Class::Float, Class::Float) => floats(left, operator, right),
+        (Class::Finite, Class::Finite) => plain(),
+        (Class::Float | Class::Finite, Class::Float | Class::Finite) => floats(left, operator, right),
         (Class::Text(a), Class::Text(b)) => texts(database, (left, a), operator, (right, b)),
         (Class::Uuid, Class::Uuid) => plain(),
         (Class::Uuid | Class::Label | Class::Text(_), Class::Uuid | Class::Label | Class::Text(_)) => {

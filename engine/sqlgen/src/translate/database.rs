@@ -32,6 +32,8 @@ pub enum Class {
     Decimal,
     /// Floating point: zeros and NaN compare otherwise at the source.
     Float,
+    /// Floating point that is neither NaN nor minus zero nor infinite: it compares as here.
+    Finite,
     /// Texts.
     Text(Collation),
     /// Texts here, values of a type of its own at the source, whose order and equality are those of the texts.
@@ -134,6 +136,8 @@ pub enum Part {
     CorrelatedExists,
     /// A join as the right side of a join.
     NestedJoin,
+    /// Joins on computed values; else they become columns of a block below.
+    ComputedJoinKey,
     /// Joins without `=`.
     UnequalJoin,
     /// Joins on `IS NOT DISTINCT FROM`.

@@ -107,11 +107,22 @@ impl Translator<'_> {
     }
 
     fn literal(&mut self, part: &PlanExpr, value: &ScalarValue) -> Outcome<Value> {
+        if let ScalarValue::Dictionary(_, inner) = value {
+            return self.literal(part, inner);
+        }
         let accepted = self.database.literal(value);
         self.noted(part, accepted)?;
         let expr = Expr::Value(value.clone());
         let typed = self.database.value(expr, &value.data_type());
-        let typed = self.noted(part, typed)?;
+        let mut typed = self.noted(part, typed)?;
+        let number = match value {
+            ScalarValue::Float64(v) => *v,
+            ScalarValue::Float32(v) => v.map(f64::from),
+            _ => None,
+        };
+        if number.is_some_and(|n| n.is_finite() && n.to_bits() != (-0.0_f64).to_bits()) {
+            typed.fact.class = Class::Finite;
+        }
         Ok(Value { constant: Some(value.clone()), ..typed })
     }
 
@@ -175,7 +186,10 @@ impl Translator<'_> {
             .and_then(|()| right.usable())
             .and_then(|()| self.database.arithmetic(left, operator, right, &result));
         let computed = self.noted(expr, computed)?;
-        Ok(collated(computed, &[left, right]))
+        match computed.fact.class {
+            Class::Text(_) => Ok(collated(computed, &[left, right])),
+            _ => Ok(computed),
+        }
     }
 
     fn truth(
@@ -207,7 +221,7 @@ impl Translator<'_> {
         let Ok(zero) = ScalarValue::new_zero(&value.fact.arrow) else {
             return self.refuse(expr, "its negation is computed here");
         };
-        if value.fact.class == Class::Float {
+        if matches!(value.fact.class, Class::Float | Class::Finite) {
             return self.refuse(expr, "zero minus zero is another zero of floating point");
         }
         let zero = self.literal(expr, &zero)?;
@@ -339,7 +353,11 @@ impl Translator<'_> {
             _ => {
                 let usable = arguments.iter().try_for_each(Value::usable);
                 let called = usable.and_then(|()| self.database.function(name, &arguments, &result));
-                Ok(collated(self.noted(expr, called)?, &all))
+                let called = self.noted(expr, called)?;
+                match called.fact.class {
+                    Class::Text(_) => Ok(collated(called, &all)),
+                    _ => Ok(called),
+                }
             }
         }
     }
@@ -389,8 +407,11 @@ fn not(expr: Expr) -> Expr {
     Expr::Not(Box::new(expr))
 }
 
-/// A text made of others has the collation they share.
+/// A text made of others has the collation they share; one of several finite numbers is finite.
 fn collated(mut value: Value, of: &[&Value]) -> Value {
+    if value.fact.class == Class::Float && of.iter().all(|v| v.fact.class == Class::Finite) {
+        value.fact.class = Class::Finite;
+    }
     let Class::Text(_) = value.fact.class else { return value };
     let texts = of.iter().filter(|v| v.constant.is_none() && matches!(v.fact.class, Class::Text(_)));
     let merged = texts.map(|v| Fact { class: v.fact.class.clone(), ..value.fact.clone() });

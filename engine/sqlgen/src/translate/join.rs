@@ -4,6 +4,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, JoinType, NullEquality};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Join as PlanJoin, LogicalPlan};
+use datafusion::prelude::Expr as PlanExpr;
 
 use super::compare::compare;
 use super::database::{Part, Value};
@@ -58,10 +59,12 @@ impl Translator<'_> {
             JoinKind::Right => (false, true),
             JoinKind::Full => (false, false),
         };
-        let mut left = self.side(left, keeps_left, kind);
+        let left = self.side(left, keeps_left, kind);
         let right = self.side(right, keeps_right, kind);
-        let mut right = self.unnested(right);
-        let mut on = self.conditions(join, &left.columns, &right.columns)?;
+        let (mut left, left_keys) = self.keyed(left, join.left.schema(), join.on.iter().map(|(l, _)| l))?;
+        let (right, right_keys) = self.keyed(right, join.right.schema(), join.on.iter().map(|(_, r)| r))?;
+        let (mut right, right_keys) = self.unnested(right, right_keys);
+        let mut on = self.conditions(join, (&left.columns, &left_keys), (&right.columns, &right_keys))?;
         // A filter below the side that is filled with nulls belongs to the condition, one below the other side to the result.
         let mut filters = Vec::new();
         for (side, kept) in [(&mut left, keeps_left), (&mut right, keeps_right)] {
@@ -88,10 +91,35 @@ impl Translator<'_> {
         Ok(())
     }
 
+    /// The keys of one side; where the database joins by columns only, computed ones become columns.
+    fn keyed<'e>(
+        &mut self,
+        relation: Relation,
+        schema: &DFSchema,
+        keys: impl Iterator<Item = &'e PlanExpr>,
+    ) -> Outcome<(Relation, Vec<Value>)> {
+        let keys: Vec<PlanExpr> = keys.cloned().collect();
+        let values = self.values(&keys, &Scope { schema, columns: &relation.columns })?;
+        let plain = values.iter().all(Value::is_plain);
+        if plain || self.database.supports(Part::ComputedJoinKey).is_ok() {
+            return Ok((relation, values));
+        }
+        Ok(self.with_columns(relation, values))
+    }
+
+    /// The relation in a block of its own, with more columns, which are given as columns of it.
+    fn with_columns(&mut self, mut relation: Relation, values: Vec<Value>) -> (Relation, Vec<Value>) {
+        let width = relation.columns.len();
+        relation.columns.extend(values);
+        let mut relation = self.wrap(relation);
+        let values = relation.columns.split_off(width);
+        (relation, values)
+    }
+
     /// A right side that is no join itself, where the database needs that.
-    fn unnested(&mut self, relation: Relation) -> Relation {
+    fn unnested(&mut self, relation: Relation, keys: Vec<Value>) -> (Relation, Vec<Value>) {
         let nested = matches!(relation.select.from, From::Join(_)) && self.database.supports(Part::NestedJoin).is_err();
-        if nested { self.wrap(relation) } else { relation }
+        if nested { self.with_columns(relation, keys) } else { (relation, keys) }
     }
 
     /// One side of a join: rows, and only columns where the join may make them null.
@@ -104,22 +132,21 @@ impl Translator<'_> {
         if wraps { self.wrap(relation) } else { relation }
     }
 
-    /// The conditions of a join; all that are refused are noted.
-    fn conditions(&mut self, join: &PlanJoin, left: &[Value], right: &[Value]) -> Outcome<Vec<Expr>> {
+    /// The conditions of a join, from the columns and the keys of its sides; all that are refused are noted.
+    fn conditions(
+        &mut self,
+        join: &PlanJoin,
+        (left, left_keys): (&[Value], &[Value]),
+        (right, right_keys): (&[Value], &[Value]),
+    ) -> Outcome<Vec<Expr>> {
         let operator = match join.null_equality {
             NullEquality::NullEqualsNull => Operator::IsNotDistinctFrom,
             NullEquality::NullEqualsNothing => Operator::Eq,
         };
         let mut conditions = Vec::new();
         let mut refused = false;
-        for (l, r) in &join.on {
-            let left = self.value(l, &Scope { schema: join.left.schema(), columns: left });
-            let right = self.value(r, &Scope { schema: join.right.schema(), columns: right });
-            let (Ok(left), Ok(right)) = (left, right) else {
-                refused = true;
-                continue;
-            };
-            let compared = compare(self.database, &left, operator, &right);
+        for ((l, r), (left, right)) in join.on.iter().zip(left_keys.iter().zip(right_keys)) {
+            let compared = compare(self.database, left, operator, right);
             match self.noted(format!("{l} = {r}"), compared) {
                 Ok(condition) => conditions.push(condition),
                 Err(Refused) => refused = true,
@@ -153,7 +180,9 @@ impl Translator<'_> {
             self.joinable(join, part)?;
             return self.half_joined(join, left, right, keeps_right, negated);
         }
-        let on = self.conditions(join, &left.columns, &right.columns)?;
+        let (left, left_keys) = self.keyed(left, join.left.schema(), join.on.iter().map(|(l, _)| l))?;
+        let (right, right_keys) = self.keyed(right, join.right.schema(), join.on.iter().map(|(_, r)| r))?;
+        let on = self.conditions(join, (&left.columns, &left_keys), (&right.columns, &right_keys))?;
         let (mut kept, mut other) = if keeps_right { (right, left) } else { (left, right) };
         other.columns.clear();
         other.select.filters.extend(on);
@@ -176,16 +205,20 @@ impl Translator<'_> {
         keeps_right: bool,
         negated: bool,
     ) -> Outcome<Relation> {
-        let one = |t: &mut Self, relation: Relation| {
-            let table = matches!(relation.select.from, From::Table(..)) && relation.select.filters.is_empty();
-            if table { relation } else { t.wrap(relation) }
-        };
-        let (left, right) = if keeps_right { (one(self, left), right) } else { (left, one(self, right)) };
-        let on = self.conditions(join, &left.columns, &right.columns)?;
+        let (left, left_keys) = self.keyed(left, join.left.schema(), join.on.iter().map(|(l, _)| l))?;
+        let (right, right_keys) = self.keyed(right, join.right.schema(), join.on.iter().map(|(_, r)| r))?;
+        let (left, left_keys) = if keeps_right { self.one_item(left, left_keys) } else { (left, left_keys) };
+        let (right, right_keys) = if keeps_right { (right, right_keys) } else { self.one_item(right, right_keys) };
+        let on = self.conditions(join, (&left.columns, &left_keys), (&right.columns, &right_keys))?;
         let (mut kept, other) = if keeps_right { (right, left) } else { (left, right) };
         let kind = if negated { JoinKind::LeftAnti } else { JoinKind::LeftSemi };
         let from = std::mem::take(&mut kept.select.from);
         kept.select.from = From::Join(Box::new(Join { kind, left: from, right: other.select.from, on }));
         Ok(kept)
+    }
+    /// The relation as one FROM item without filters.
+    fn one_item(&mut self, relation: Relation, keys: Vec<Value>) -> (Relation, Vec<Value>) {
+        let one = !matches!(relation.select.from, From::Join(_)) && relation.select.filters.is_empty();
+        if one { (relation, keys) } else { self.with_columns(relation, keys) }
     }
 }

@@ -62,7 +62,8 @@ impl Writer<'_> {
 
     /// The name of a FROM item.
     pub(super) fn item(&mut self, item: usize) -> Result<()> {
-        self.dialect.identifier(&format!("t{item}"), &mut self.out)
+        let name = format!("{}{item}", self.dialect.item_prefix());
+        self.dialect.identifier(&name, &mut self.out)
     }
 
     fn from(&mut self, from: &From) -> Result<()> {

@@ -133,3 +133,41 @@ async fn many_replacements_under_load_never_give_a_mix() {
         break;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_replaced_all_the_time_can_still_be_read() {
+    let dir = folder(&[]);
+    let versions: Vec<Vec<u8>> = (0..4).map(|v| parquet(&numbers(v * 1_000, v * 1_000 + 500), 100)).collect();
+    write(dir.path(), "t.parquet", &versions[0]);
+    let session = over(dir.path()).await;
+    let root = dir.path().to_owned();
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let ended = Arc::clone(&stop);
+    let writer = std::thread::spawn(move || {
+        let mut i = 0;
+        while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+            i += 1;
+            write(&root, "next.tmp", &versions[i % 4]);
+            std::fs::rename(root.join("next.tmp"), root.join("t.parquet")).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    });
+    let mut read = 0;
+    for _ in 0..100 {
+        let sql = "SELECT count(*), max(id) - min(id), min(note) = max(note) FROM f.public.t";
+        let rows = match session.query(sql).await {
+            Ok(result) => result.collect().await,
+            Err(e) => Err(e),
+        };
+        match rows {
+            Ok(batches) => {
+                assert_eq!(headwater_tests::lines(&batches), ["500|499|false"]);
+                read += 1;
+            }
+            Err(e) => assert!(e.is_retryable(), "{e}"),
+        }
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    writer.join().unwrap();
+    assert!(read >= 95, "only {read} of 100 queries got their rows");
+}

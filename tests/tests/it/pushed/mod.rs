@@ -3,6 +3,8 @@
 mod clickhouse;
 mod postgres;
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
@@ -13,7 +15,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use futures::TryStreamExt;
+use futures::{FutureExt, TryStreamExt};
 use headwater_common::Limits;
 use headwater_engine::Session;
 use headwater_source::catalog::SharedCatalog;
@@ -41,7 +43,8 @@ impl Both {
             let batches = rows(session, &format!("SELECT * FROM {name}.{schema}.{table}")).await;
             let fields = there.table(format!("{name}.{schema}.{table}")).await.unwrap().schema().as_arrow().clone();
             let copy = MemTable::try_new(Arc::new(fields), vec![batches]).unwrap();
-            copied.register_table((*table).to_owned(), Arc::new(copy)).unwrap();
+            let plain = table.trim_matches('"').replace("\"\"", "\"");
+            copied.register_table(plain, Arc::new(copy)).unwrap();
         }
         copies.register_schema(schema, Arc::new(copied)).unwrap();
         here.register_catalog(name, Arc::new(copies));
@@ -80,6 +83,22 @@ impl Both {
         query
     }
 
+    /// The first queries go as a whole and return the same rows; the others stay here. All that is wrong is shown at once.
+    async fn all(&self, whole: &[&str], kept: &[(&str, &str)]) {
+        let mut wrong = Vec::new();
+        for sql in whole {
+            if let Err(panic) = AssertUnwindSafe(self.same(sql, 1)).catch_unwind().await {
+                wrong.push(message(panic.as_ref()));
+            }
+        }
+        for (sql, words) in kept {
+            if let Err(panic) = AssertUnwindSafe(self.kept(sql, words)).catch_unwind().await {
+                wrong.push(message(panic.as_ref()));
+            }
+        }
+        assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n\n"));
+    }
+
     /// All rows of a statement.
     async fn read(&self, query: &RemoteQuery, schema: SchemaRef) -> Result<Vec<RecordBatch>, DataFusionError> {
         let command = Arc::new(query.clone());
@@ -116,6 +135,10 @@ impl Both {
         assert!(kept.contains(words), "{sql}\n{kept}");
         assert!(!has_nothing_to_say(&kept), "{sql}\n{kept}");
     }
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    panic.downcast_ref::<String>().cloned().unwrap_or_default()
 }
 
 fn has_nothing_to_say(reasons: &str) -> bool {

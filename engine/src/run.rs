@@ -1,0 +1,174 @@
+//! One run of a plan, which starts again when a source changes before the first row.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::error::DataFusionError;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, SessionState, TaskContext};
+use datafusion::logical_expr::{LogicalPlan, WriteOp};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt, stream};
+use headwater_common::{Error, ErrorKind, Limits, Result};
+use headwater_optimizer::{StopJoins, rows_of_large_values};
+use headwater_source::error::find;
+use headwater_source::{ErrorExt, QueryContext};
+
+use crate::change::{self, Change};
+use crate::error::classify;
+use crate::execute::as_declared;
+use crate::executor::{self, PlanStream};
+use crate::guard::planning;
+use crate::memory::QueryShare;
+use crate::not_null;
+
+/// A table that keeps changing between planning and reading is tried so often.
+const TRIES: u32 = 6;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Counts tries of something that a change at a source may break.
+#[derive(Debug, Default)]
+pub(crate) struct Tries(u32);
+
+impl Tries {
+    /// Whether to try again after this error; waits a little if so.
+    pub(crate) async fn again(&mut self, error: &Error) -> bool {
+        self.0 += 1;
+        let changed = error.is_retryable() && error.kind() == ErrorKind::SourceFailed;
+        if changed && self.0 < TRIES {
+            tokio::time::sleep(PAUSE * self.0).await;
+            return true;
+        }
+        false
+    }
+}
+
+/// What is needed to plan and start a statement.
+pub(crate) struct Run {
+    pub(crate) state: SessionState,
+    pub(crate) plan: LogicalPlan,
+    pub(crate) parameters: Vec<ScalarValue>,
+    pub(crate) tokens: usize,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) runtime: Arc<RuntimeEnv>,
+    pub(crate) query: Arc<QueryContext>,
+}
+
+impl Run {
+    /// The rows; `None` for a change that is proven to change nothing.
+    pub(crate) async fn rows(self) -> Result<Option<SendableRecordBatchStream>> {
+        let mut tries = Tries::default();
+        let first = loop {
+            match self.start().await {
+                Ok(started) => break started,
+                Err(e) if tries.again(&e).await => {}
+                Err(e) => return Err(e),
+            }
+        };
+        let Some(first) = first else { return Ok(None) };
+        if matches!(self.plan, LogicalPlan::Dml(_)) {
+            return Ok(Some(Box::pin(first)));
+        }
+        let schema = first.schema();
+        let rows = stream::once(self.first_row(first, tries)).try_flatten();
+        Ok(Some(Box::pin(RecordBatchStreamAdapter::new(schema, rows))))
+    }
+
+    /// Waits for the first row, or for an error that a new start does not help.
+    async fn first_row(
+        self,
+        first: PlanStream,
+        mut tries: Tries,
+    ) -> Result<BoxStream<'static, Result<datafusion::arrow::array::RecordBatch, DataFusionError>>, DataFusionError> {
+        let schema = first.schema();
+        let mut rows = first;
+        loop {
+            let item = rows.next().await;
+            if let Some(Err(e)) = &item
+                && let Some(ours) = find(e)
+                && tries.again(ours).await
+            {
+                match self.start().await {
+                    Ok(Some(again)) if again.schema() == schema => {
+                        rows = again;
+                        continue;
+                    }
+                    Ok(_) => {}
+                    Err(e) => return Err(e.into_datafusion()),
+                }
+            }
+            return Ok(stream::iter(item).chain(rows).boxed());
+        }
+    }
+
+    async fn start(&self) -> Result<Option<PlanStream>> {
+        let (mut state, plan, parameters) = (self.state.clone(), self.plan.clone(), self.parameters.clone());
+        let query = Arc::new(self.query.anew());
+        let (runtime, limits) = (Arc::clone(&self.runtime), Arc::clone(&self.limits));
+        let step = async move {
+            state.config_mut().set_extension(Arc::clone(&query));
+            let Some(planned) = plan_physical(&state, plan, parameters).await? else { return Ok(None) };
+            let stop = StopJoins::new(Arc::clone(query.stopped()));
+            let physical = stop.optimize(planned, state.config_options()).map_err(classify)?;
+            if let Some(rows) = rows_of_large_values(&physical).map_err(classify)? {
+                let rows = rows.min(state.config().batch_size());
+                let mut small = state.config().clone().with_batch_size(rows);
+                small.options_mut().execution.enforce_batch_size_in_joins = true;
+                *state.config_mut() = small;
+            }
+            Ok(Some((physical, task_context(&state, &query.id, &runtime, &limits))))
+        };
+        let Some((physical, context)) = planning::run(self.tokens, &self.limits, step).await? else { return Ok(None) };
+        executor::stream(physical, Arc::new(context)).map(Some)
+    }
+}
+
+/// The physical plan; `None` for a change that is proven to change nothing.
+async fn plan_physical(
+    state: &SessionState,
+    plan: LogicalPlan,
+    parameters: Vec<ScalarValue>,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let optimized = optimize(state, plan, parameters)?;
+    if change::check(&optimized)? == Change::Empty {
+        return Ok(None);
+    }
+    not_null::check(&optimized)?;
+    let planned = state.query_planner().create_physical_plan(&optimized, state).await;
+    planned.map(Some).map_err(classify)
+}
+
+/// The optimized plan with the parameters in their places.
+pub(crate) fn optimize(state: &SessionState, plan: LogicalPlan, parameters: Vec<ScalarValue>) -> Result<LogicalPlan> {
+    let bound = match parameters.is_empty() {
+        true => plan,
+        false if matches!(&plan, LogicalPlan::Dml(change) if matches!(change.op, WriteOp::Insert(_))) => {
+            let values = as_declared(&plan, parameters)?;
+            plan.with_param_values(ParamValues::from(values)).map_err(classify)?
+        }
+        false => plan.with_param_values(ParamValues::from(parameters)).map_err(classify)?,
+    };
+    state.optimize(&bound).map_err(classify)
+}
+
+fn task_context(state: &SessionState, id: &str, runtime: &Arc<RuntimeEnv>, limits: &Limits) -> TaskContext {
+    let mut runtime = runtime.as_ref().clone();
+    if limits.query_memory_bytes > 0 {
+        let share = usize::try_from(limits.query_memory_bytes).unwrap_or(usize::MAX);
+        runtime.memory_pool = Arc::new(QueryShare::new(Arc::clone(&runtime.memory_pool), share));
+    }
+    TaskContext::new(
+        Some(id.to_owned()),
+        state.session_id().to_owned(),
+        state.config().clone(),
+        state.scalar_functions().clone(),
+        state.higher_order_functions().clone(),
+        state.aggregate_functions().clone(),
+        state.window_functions().clone(),
+        Arc::new(runtime),
+    )
+}
