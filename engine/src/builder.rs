@@ -20,7 +20,7 @@ use headwater_common::config::Config;
 use headwater_common::{Error, Result};
 use headwater_optimizer::{
     CheckArithmetic, ExactInLists, ForgetConstants, GuardedCrossJoin, MergeEqualProjections, NullAwareInSubquery,
-    PushDownCount, PushDownTopN, SliceLargeValues, YieldInJoins,
+    PushDownCount, PushDownPlan, PushDownTopN, SliceLargeValues, YieldInJoins,
 };
 use headwater_source::{ConnectContext, Connector, SourceRegistry};
 use parking_lot::RwLock;
@@ -31,6 +31,7 @@ use crate::checked_sum;
 use crate::engine::{Engine, Shared, Sources};
 use crate::executor;
 use crate::memory::{default_memory_bytes, spill_error};
+use crate::planner::Planner;
 
 /// How long a source may take to show its tables while the engine starts; a slower one is looked at when it is used.
 const DISCOVERY_AT_START: Duration = Duration::from_secs(5);
@@ -40,7 +41,7 @@ const PARSER_DEPTH: usize = 300;
 
 /// The names of Headwater's own rules that only change where a query is computed. Those that make DataFusion's answers right
 /// cannot be left out.
-pub const RULES: &[&str] = &["push_down_count", "push_down_top_n"];
+pub const RULES: &[&str] = &[PushDownPlan::NAME, PushDownCount::NAME, "push_down_top_n"];
 
 /// Collects what an engine needs.
 #[derive(Debug, Default)]
@@ -94,10 +95,13 @@ impl EngineBuilder {
         let own = WithSystem::new(Arc::new(own), crate::system::schema(Arc::clone(&sources)), &sources.list);
         sources.list.register_catalog(OWN_CATALOG.to_owned(), Arc::new(own));
         let runtime = runtime(&config)?;
-        let state = state(&config, &sources, &runtime, &without)?;
+        let on = |rule: &str| !without.iter().any(|name| name == rule);
+        let plans = config.optimizer.push_down_plan && on(PushDownPlan::NAME);
+        let planner = Planner { plans, counts: on(PushDownCount::NAME) };
+        let state = state(&config, &sources, &runtime, planner, &without)?;
         let running =
             Arc::new(Semaphore::new(usize::try_from(limits.concurrent_queries.max(1)).unwrap_or(usize::MAX >> 4)));
-        let engine = Engine::new(Shared { config, limits, sources, state, runtime, running });
+        let engine = Engine::new(Shared { config, limits, sources, state, runtime, planner, running });
         let connecting = engine.clone();
         executor::run(async move { connecting.connect_configured().await }).await?;
         Ok(engine)
@@ -149,7 +153,13 @@ fn runtime(config: &Config) -> Result<Arc<RuntimeEnv>> {
         .map_err(|e| spill_error(&e))
 }
 
-fn state(config: &Config, sources: &Arc<Sources>, runtime: &Arc<RuntimeEnv>, without: &[String]) -> Result<SessionState> {
+fn state(
+    config: &Config,
+    sources: &Arc<Sources>,
+    runtime: &Arc<RuntimeEnv>,
+    planner: Planner,
+    without: &[String],
+) -> Result<SessionState> {
     let batch = usize::try_from(config.engine.batch_rows).unwrap_or(8_192);
     let mut session = SessionConfig::new()
         .with_create_default_catalog_and_schema(false)
@@ -174,11 +184,9 @@ fn state(config: &Config, sources: &Arc<Sources>, runtime: &Arc<RuntimeEnv>, wit
         .with_optimizer_rules(rules())
         .with_physical_optimizer_rules(physical_rules())
         .with_analyzer_rule(Arc::new(NullAwareInSubquery))
-        .with_analyzer_rule(Arc::new(ExactInLists));
+        .with_analyzer_rule(Arc::new(ExactInLists))
+        .with_query_planner(Arc::new(planner));
     let on = |name: &str| !without.iter().any(|w| w == name);
-    if on("push_down_count") {
-        builder = builder.with_optimizer_rule(Arc::new(PushDownCount));
-    }
     if on("push_down_top_n") {
         builder = builder.with_physical_optimizer_rule(Arc::new(PushDownTopN::new(Arc::clone(&sources.registry))));
     }

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use crate::builder::EngineBuilder;
 use crate::catalog::{Catalogs, OWN_CATALOG, SYSTEM_SCHEMA, WithSystem};
 use crate::executor;
+use crate::planner::Planner;
 use crate::session::Session;
 
 /// One engine: sources, catalogs, memory and limits. Clones are handles to the same engine.
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) sources: Arc<Sources>,
     pub(crate) state: SessionState,
     pub(crate) runtime: Arc<RuntimeEnv>,
+    pub(crate) planner: Planner,
     pub(crate) running: Arc<Semaphore>,
 }
 

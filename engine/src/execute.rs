@@ -20,8 +20,10 @@ use headwater_source::{ErrorExt, QueryContext};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::classify;
+use crate::explain;
+use crate::guard::planning;
 use crate::prepared::{Prepared, Work, count_schema};
-use crate::run::Run;
+use crate::run::{Run, optimize};
 use crate::session::Session;
 
 /// A running query. Dropping it stops the work, also at the sources.
@@ -93,6 +95,7 @@ impl Session {
         let id = uuid::Uuid::new_v4().to_string();
         match &prepared.inner.work {
             Work::Plan(plan) => self.run_plan(id, plan, prepared.inner.tokens, parameters).await,
+            Work::PushDown(plan) => self.explain_push_down(id, plan, prepared.inner.tokens, parameters).await,
             Work::Source(statement) => {
                 let count = self.run_source_statement(statement).await?;
                 counted(id, count)
@@ -139,6 +142,31 @@ impl Session {
     }
 }
 
+impl Session {
+    /// What each source would receive for a plan, and which parts stay here.
+    async fn explain_push_down(
+        &self,
+        id: String,
+        plan: &LogicalPlan,
+        tokens: usize,
+        parameters: Vec<ScalarValue>,
+    ) -> Result<QueryResult> {
+        let (mut state, limits) = {
+            let inner = self.inner.read();
+            (inner.state.clone(), Arc::clone(&inner.limits))
+        };
+        state.mark_start_execution();
+        let (engine, plan) = (self.engine.clone(), plan.clone());
+        let step = async move {
+            let optimized = optimize(&state, plan, parameters)?;
+            let (physical, kept) = engine.shared.planner.plan(&optimized, &state).await.map_err(classify)?;
+            explain::report(&physical, kept, engine.sources())
+        };
+        let batch = planning::run(tokens, &limits, step).await?;
+        Ok(QueryResult { id, schema: explain::schema(), update: false, stream: once(batch) })
+    }
+}
+
 /// Whole numbers in the width of the column that they are inserted into: VALUES takes them as they are.
 pub(crate) fn as_declared(plan: &LogicalPlan, parameters: Vec<ScalarValue>) -> Result<Vec<ScalarValue>> {
     let types = plan.get_parameter_types().map_err(classify)?;
@@ -157,9 +185,12 @@ fn counted(id: String, count: u64) -> Result<QueryResult> {
     let schema = count_schema();
     let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(UInt64Array::from(vec![count]))])
         .map_err(|e| Error::internal(e.to_string()))?;
-    let one = futures::stream::once(futures::future::ready(Ok(batch)));
-    let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), one));
-    Ok(QueryResult { id, schema, update: true, stream })
+    Ok(QueryResult { id, schema, update: true, stream: once(batch) })
+}
+
+fn once(batch: RecordBatch) -> SendableRecordBatchStream {
+    let one = futures::stream::once(futures::future::ready(Ok(batch.clone())));
+    Box::pin(RecordBatchStreamAdapter::new(batch.schema(), one))
 }
 
 /// Ends a query at its limits of rows and time, and holds what must live as long as the query.

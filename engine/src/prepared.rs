@@ -9,6 +9,7 @@ use datafusion::logical_expr::LogicalPlan;
 use headwater_common::{Error, Result};
 
 use crate::error::classify;
+use crate::explain;
 use crate::source_statement::SourceStatement;
 
 /// A planned statement.
@@ -34,6 +35,8 @@ pub(crate) struct PreparedInner {
 pub(crate) enum Work {
     /// A query, an EXPLAIN or a change of rows.
     Plan(LogicalPlan),
+    /// EXPLAIN (PUSHDOWN) of a query.
+    PushDown(LogicalPlan),
     /// CREATE, DROP or REFRESH SOURCE.
     Source(SourceStatement),
     /// SET or RESET of a session's setting; `None` resets it.
@@ -44,6 +47,7 @@ impl Prepared {
     pub(crate) fn new(sql: &str, work: Work, tokens: usize) -> Result<Self> {
         let (schema, (parameters, untyped)) = match &work {
             Work::Plan(plan) => (output_schema(plan), parameter_schema(plan)?),
+            Work::PushDown(plan) => (explain::schema(), parameter_schema(plan)?),
             _ => (count_schema(), (Arc::new(Schema::empty()), Vec::new())),
         };
         Ok(Self { inner: Arc::new(PreparedInner { sql: sql.to_owned(), work, schema, parameters, untyped, tokens }) })
@@ -85,7 +89,8 @@ impl Prepared {
     pub fn is_update(&self) -> bool {
         match &self.inner.work {
             Work::Plan(plan) => matches!(plan, LogicalPlan::Dml(_)),
-            _ => true,
+            Work::PushDown(_) => false,
+            Work::Source(_) | Work::Set(..) => true,
         }
     }
 }

@@ -140,6 +140,17 @@ async fn plan_physical(
     plan: LogicalPlan,
     parameters: Vec<ScalarValue>,
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let optimized = optimize(state, plan, parameters)?;
+    if change::check(&optimized)? == Change::Empty {
+        return Ok(None);
+    }
+    not_null::check(&optimized)?;
+    let planned = state.query_planner().create_physical_plan(&optimized, state).await;
+    planned.map(Some).map_err(classify)
+}
+
+/// The optimized plan with the parameters in their places.
+pub(crate) fn optimize(state: &SessionState, plan: LogicalPlan, parameters: Vec<ScalarValue>) -> Result<LogicalPlan> {
     let bound = match parameters.is_empty() {
         true => plan,
         false if matches!(&plan, LogicalPlan::Dml(change) if matches!(change.op, WriteOp::Insert(_))) => {
@@ -148,13 +159,7 @@ async fn plan_physical(
         }
         false => plan.with_param_values(ParamValues::from(parameters)).map_err(classify)?,
     };
-    let optimized = state.optimize(&bound).map_err(classify)?;
-    if change::check(&optimized)? == Change::Empty {
-        return Ok(None);
-    }
-    not_null::check(&optimized)?;
-    let planned = state.query_planner().create_physical_plan(&optimized, state).await;
-    planned.map(Some).map_err(classify)
+    state.optimize(&bound).map_err(classify)
 }
 
 fn task_context(

@@ -13,11 +13,14 @@ use parking_lot::RwLock;
 use crate::catalog::OWN_CATALOG;
 use crate::engine::Engine;
 use crate::error::classify;
+use crate::explain;
 use crate::guard::balance::balance;
 use crate::guard::concat::CapFunctions;
 use crate::guard::{expansion, kinds, multisets, planning, shape};
+use crate::native_query;
 use crate::prepared::{Prepared, Work};
 use crate::run::Tries;
+use crate::scans_apart;
 use crate::source_statement::{self, SourceStatement};
 use crate::unique_names;
 
@@ -168,21 +171,27 @@ impl Session {
     }
 
     async fn bind(&self, sql: &str, effective: &str) -> Result<Prepared> {
-        let (state, limits) = {
+        let (mut state, limits) = {
             let inner = self.inner.read();
             (Arc::clone(&inner.state), Arc::clone(&inner.limits))
         };
         let tokens = shape::check(effective, &limits)?;
         let text = crate::placeholders::number(effective)?;
-        let engine = self.engine.config().engine.clone();
+        let (engine, sources) = (self.engine.config().engine.clone(), Arc::clone(self.engine.sources()));
         let (original, bounds) = (sql.to_owned(), Arc::clone(&limits));
         let bind = async move {
             let dialect = state.config_options().sql_parser.dialect;
-            let mut statement = state.sql_to_statement(&text, &dialect).map_err(classify)?;
+            let explained = explain::push_down(&text, &state)?;
+            let push_down = explained.is_some();
+            let mut statement = match explained {
+                Some(statement) => statement,
+                None => state.sql_to_statement(&text, &dialect).map_err(classify)?,
+            };
             expansion::check(&statement, &bounds)?;
             balance(&mut statement);
             unique_names::make(&mut statement);
             multisets::check(&mut statement)?;
+            native_query::resolve(&statement, &mut state, &sources, engine.allow_native_queries).await?;
             let plan = match state.statement_to_plan(statement.clone()).await {
                 Err(e) if unique_names::is_repetition(&e) => {
                     unique_names::make_all(&mut statement);
@@ -190,9 +199,13 @@ impl Session {
                 }
                 planned => planned,
             };
-            let plan = plan.map_err(classify)?;
+            let plan = plan.and_then(scans_apart::make).map_err(classify)?;
             kinds::check(&plan, &engine)?;
             let work = match plan {
+                plan if push_down => {
+                    explain::check(&plan)?;
+                    Work::PushDown(plan)
+                }
                 LogicalPlan::Statement(PlanStatement::SetVariable(set)) => Work::Set(set.variable, Some(set.value)),
                 LogicalPlan::Statement(PlanStatement::ResetVariable(reset)) => Work::Set(reset.variable, None),
                 plan => Work::Plan(plan),

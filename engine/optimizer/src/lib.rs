@@ -6,7 +6,8 @@
 //! | [`ExactInLists`] | analyzer | `x IN (...)` keeps its meaning beside another list of the same value |
 //! | [`GuardedCrossJoin`] | logical | DataFusion's rule, without mixing joins on `=` and on `IS NOT DISTINCT FROM` |
 //! | [`MergeEqualProjections`] | logical | a projection over one with the same expressions computes them twice |
-//! | [`PushDownCount`] | logical | `count(*)` over a remote table is counted by its source |
+//! | [`PushDownPlan`] | last | the largest parts that one source computes become statements of it |
+//! | [`PushDownCount`] | last | `count(*)` over a remote table is counted by its source |
 //! | [`PushDownTopN`] | physical | `ORDER BY ... LIMIT n` over a remote scan fetches `n` rows |
 //! | [`SliceLargeValues`] | physical | large values are repeated for a few rows at a time |
 //! | [`ForgetConstants`] | physical | grouping sets do not inherit what is constant below them |
@@ -21,6 +22,7 @@ mod guarded_cross_join;
 mod merge_equal_projections;
 mod null_aware_in_subquery;
 mod push_down_count;
+mod push_down_plan;
 mod push_down_top_n;
 mod slice_large_values;
 mod stop_joins;
@@ -33,6 +35,7 @@ pub use guarded_cross_join::GuardedCrossJoin;
 pub use merge_equal_projections::MergeEqualProjections;
 pub use null_aware_in_subquery::NullAwareInSubquery;
 pub use push_down_count::PushDownCount;
+pub use push_down_plan::{KeptPart, PushDownPlan};
 pub use push_down_top_n::PushDownTopN;
 pub use slice_large_values::{SliceLargeValues, rows_of_large_values};
 pub use stop_joins::StopJoins;

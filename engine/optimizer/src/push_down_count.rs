@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, Result};
+use datafusion::common::{Column, Result, TableReference};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{Aggregate, LogicalPlan, Projection, TableScan, TableScanBuilder};
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::prelude::Expr;
 use headwater_source::RemoteTable;
 
@@ -17,24 +16,22 @@ use headwater_source::RemoteTable;
 /// The rule fires only when there is no GROUP BY, every aggregate counts rows (no column, DISTINCT or FILTER), the scan has no
 /// limit and the source computes every filter exactly. Filters that are checked again here stand in a `Filter` node above the
 /// scan, so they keep the rule from firing. Both sides then count the same rows of the same table, and `count(*)` is never null.
+///
+/// It runs after [`crate::PushDownPlan`], for sources that count but compute no sub-plans.
 #[derive(Debug, Default)]
 pub struct PushDownCount;
 
-impl OptimizerRule for PushDownCount {
-    fn name(&self) -> &str {
-        "push_down_count"
-    }
+impl PushDownCount {
+    /// Name of the rule.
+    pub const NAME: &'static str = "push_down_count";
 
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        Some(ApplyOrder::BottomUp)
-    }
-
-    fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let LogicalPlan::Aggregate(aggregate) = &plan else { return Ok(Transformed::no(plan)) };
-        match counted(aggregate)? {
-            Some(counted) => Ok(Transformed::yes(counted)),
-            None => Ok(Transformed::no(plan)),
-        }
+    /// The plan with its counts, also those in sub-queries, made at their sources.
+    pub fn apply(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let count = |plan: LogicalPlan| {
+            let LogicalPlan::Aggregate(aggregate) = &plan else { return Ok(Transformed::no(plan)) };
+            Ok(counted(aggregate)?.map_or_else(|| Transformed::no(plan), Transformed::yes))
+        };
+        Ok(plan.transform_up_with_subqueries(count)?.data)
     }
 }
 
@@ -47,8 +44,11 @@ fn counted(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     let Some(count) = table.counted(&scan.filters)? else { return Ok(None) };
     let provider: Arc<dyn TableProvider> = Arc::new(count);
     let source = provider_as_source(provider);
-    let counting = TableScanBuilder::new(scan.table_name.clone(), source).build()?;
-    let count = Expr::Column(Column::new(Some(scan.table_name.clone()), "count"));
+    // DataFusion takes scans of one name for equal, so the name says what is counted.
+    let filters = scan.filters.iter().map(ToString::to_string).collect::<Vec<_>>().join(" AND ");
+    let name = TableReference::bare(format!("count of {} where [{filters}]", scan.table_name));
+    let counting = TableScanBuilder::new(name.clone(), source).build()?;
+    let count = Expr::Column(Column::new(Some(name), "count"));
     let names = aggregate
         .schema
         .iter()

@@ -10,6 +10,7 @@
 //! | [`scan`] | what does a remote scan carry and how does it run? |
 //! | [`write`] | how do INSERT, UPDATE and DELETE reach a source? |
 //! | [`catalog`] | how does a session see a source as a catalog, and notice changes? |
+//! | [`remote_query_table`] | how is a sub-plan that a source computes a table? |
 //! | [`registry`] | which sources are there? |
 //! | [`arithmetic`] | how are whole numbers computed without wrapping around? |
 //! | [`redact`] | what may an error show of a failed computation? |
@@ -27,6 +28,7 @@ pub mod pushdown;
 pub mod query;
 pub mod redact;
 pub mod registry;
+pub mod remote_query_table;
 pub mod scan;
 pub mod source;
 pub mod tls;
@@ -41,7 +43,9 @@ pub use provider::{CountTable, RemoteTable};
 pub use pushdown::Support;
 pub use query::QueryContext;
 pub use registry::SourceRegistry;
+pub use remote_query_table::RemoteQueryTable;
 pub use scan::{
-    Kept, OpenQuery, OpenScan, PartitionBounds, RemoteColumn, RemoteQuery, RemoteScanExec, RemoteText, ScanCommand, SortKey,
+    Kept, OpenQuery, OpenScan, PartitionBounds, RemoteColumn, RemoteQuery, RemoteQueryExec, RemoteScanExec, RemoteText,
+    ScanCommand, SortKey,
 };
 pub use source::{RemoteSource, Source};

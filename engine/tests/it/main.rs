@@ -4,5 +4,6 @@
 
 mod arithmetic;
 mod guard;
+mod push_down;
 mod statements;
 mod stopping;

@@ -18,6 +18,8 @@ mod files;
 mod filters;
 mod flight;
 mod injections;
+mod pushdown;
+mod pushdown_queries;
 mod pushed;
 mod reads;
 mod relations;

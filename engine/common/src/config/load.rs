@@ -98,6 +98,8 @@ impl Config {
             "engine.spill_dir" => self.engine.spill_dir = path(),
             "engine.allow_source_ddl" => self.engine.allow_source_ddl = flag(key, value)?,
             "engine.allow_writes" => self.engine.allow_writes = flag(key, value)?,
+            "engine.allow_native_queries" => self.engine.allow_native_queries = flag(key, value)?,
+            "optimizer.push_down_plan" => self.optimizer.push_down_plan = flag(key, value)?,
             "engine.target_partitions" => self.engine.target_partitions = number(key, value)?,
             "engine.batch_rows" => self.engine.batch_rows = number(key, value)?.clamp(1, 1 << 20),
             "engine.file_roots" => {

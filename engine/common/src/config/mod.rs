@@ -26,6 +26,8 @@ pub struct Config {
     pub limits: Limits,
     /// What statements may do.
     pub engine: EngineConfig,
+    /// Which of Headwater's own rules are used.
+    pub optimizer: OptimizerConfig,
     /// The configured sources, by name.
     pub sources: Vec<SourceConfig>,
 }
@@ -62,6 +64,8 @@ pub struct EngineConfig {
     pub allow_source_ddl: bool,
     /// Whether sessions may run INSERT, UPDATE and DELETE on sources.
     pub allow_writes: bool,
+    /// Whether sessions may send texts of their own to sources with `query('source', 'text')`.
+    pub allow_native_queries: bool,
     /// Partitions that a query is split into; 0 is the number of processors.
     pub target_partitions: u64,
     /// Rows per record batch.
@@ -71,6 +75,13 @@ pub struct EngineConfig {
     /// Hosts (with or without port) of object stores that `CREATE SOURCE ... TYPE files` may reach although their address is
     /// private, loopback or link-local.
     pub object_store_hosts: Vec<String>,
+}
+
+/// `[optimizer]`.
+#[derive(Debug, Clone)]
+pub struct OptimizerConfig {
+    /// Whether joins, aggregates and other parts of a query are computed by the source that has all of their tables.
+    pub push_down_plan: bool,
 }
 
 /// `[sources.NAME]`.
@@ -100,12 +111,19 @@ impl Default for ServerConfig {
     }
 }
 
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self { push_down_plan: true }
+    }
+}
+
 impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             spill_dir: None,
             allow_source_ddl: true,
             allow_writes: true,
+            allow_native_queries: false,
             target_partitions: 0,
             batch_rows: 8_192,
             file_roots: Vec::new(),

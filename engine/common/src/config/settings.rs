@@ -32,8 +32,10 @@ settings! {
     "engine.spill_dir" = "", "Folder of spill files; one under the system's temporary folder when unset.";
     "engine.allow_source_ddl" = "true", "Whether sessions may run CREATE, DROP and REFRESH SOURCE.";
     "engine.allow_writes" = "true", "Whether sessions may run INSERT, UPDATE and DELETE on sources.";
+    "engine.allow_native_queries" = "false", "Whether sessions may send texts of their own to sources with query('source', 'text').";
     "engine.target_partitions" = "0", "Partitions that a query is split into; 0 is the number of processors.";
     "engine.batch_rows" = "8192", "Rows per record batch.";
     "engine.file_roots" = "", "Folders below which CREATE SOURCE ... TYPE files may read; none when unset.";
     "engine.object_store_hosts" = "", "Hosts, with or without port, that CREATE SOURCE ... TYPE files may reach at private, loopback or link-local addresses.";
+    "optimizer.push_down_plan" = "true", "Whether joins, aggregates and other parts of a query are computed by the source that has all of their tables.";
 }

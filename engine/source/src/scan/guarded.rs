@@ -8,8 +8,9 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::error::Result;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
-use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder};
+use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, Time};
 use futures::{FutureExt, Stream, StreamExt};
+use headwater_common::clock::Stopwatch;
 use headwater_common::{Error, Limits};
 
 use crate::error::ErrorExt;
@@ -25,6 +26,9 @@ pub(super) struct GuardedStream {
     deadline: Option<Pin<Box<tokio::time::Sleep>>>,
     baseline: BaselineMetrics,
     output_bytes: Count,
+    /// From the first poll to the end.
+    remote_time: Time,
+    started: Option<Stopwatch>,
     ended: bool,
 }
 
@@ -41,7 +45,21 @@ impl GuardedStream {
         let deadline = (time > 0).then(|| Box::pin(tokio::time::sleep(Duration::from_millis(time))));
         let baseline = BaselineMetrics::new(metrics, partition);
         let output_bytes = MetricBuilder::new(metrics).counter("remote_bytes", partition);
-        Self { inner, schema, source, limits, rows: 0, bytes: 0, deadline, baseline, output_bytes, ended: false }
+        let remote_time = MetricBuilder::new(metrics).subset_time("remote_time", partition);
+        Self {
+            inner,
+            schema,
+            source,
+            limits,
+            rows: 0,
+            bytes: 0,
+            deadline,
+            baseline,
+            output_bytes,
+            remote_time,
+            started: None,
+            ended: false,
+        }
     }
 
     fn admit(&mut self, batch: &RecordBatch) -> Result<(), Error> {
@@ -58,6 +76,12 @@ impl GuardedStream {
         }
         Ok(())
     }
+
+    fn stop_time(&mut self) {
+        if let Some(started) = self.started.take() {
+            self.remote_time.add_duration(started.elapsed());
+        }
+    }
 }
 
 impl Stream for GuardedStream {
@@ -67,6 +91,7 @@ impl Stream for GuardedStream {
         if self.ended {
             return Poll::Ready(None);
         }
+        self.started.get_or_insert_with(Stopwatch::start);
         if let Some(deadline) = &mut self.deadline
             && deadline.poll_unpin(cx).is_ready()
         {
@@ -81,8 +106,15 @@ impl Stream for GuardedStream {
         });
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             self.ended = true;
+            self.stop_time();
         }
         self.baseline.record_poll(polled)
+    }
+}
+
+impl Drop for GuardedStream {
+    fn drop(&mut self) {
+        self.stop_time();
     }
 }
 
