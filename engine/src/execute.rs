@@ -153,7 +153,7 @@ impl Session {
     ) -> Result<QueryResult> {
         let (mut state, limits) = {
             let inner = self.inner.read();
-            (inner.state.clone(), Arc::clone(&inner.limits))
+            (inner.state.as_ref().clone(), Arc::clone(&inner.limits))
         };
         state.mark_start_execution();
         let (engine, plan) = (self.engine.clone(), plan.clone());

@@ -28,7 +28,7 @@ type Call = (String, String);
 /// Asks the sources about every native query of a statement and makes the function known to `state`.
 pub(crate) async fn resolve(
     statement: &Statement,
-    state: &mut SessionState,
+    state: &mut Arc<SessionState>,
     sources: &SourceRegistry,
     allowed: bool,
 ) -> Result<()> {
@@ -47,7 +47,7 @@ pub(crate) async fn resolve(
             known.insert(call, Arc::new(RemoteQueryTable::new(described)));
         }
     }
-    state.register_udtf(NAME, Arc::new(NativeQuery { known }));
+    Arc::make_mut(state).register_udtf(NAME, Arc::new(NativeQuery { known }));
     Ok(())
 }
 
