@@ -111,15 +111,18 @@ impl Run {
         let (runtime, limits) = (Arc::clone(&self.runtime), Arc::clone(&self.limits));
         let step = async move {
             state.config_mut().set_extension(Arc::clone(&query));
-            let Some(planned) = plan_physical(&state, plan, parameters).await? else { return Ok(None) };
-            let stop = StopJoins::new(Arc::clone(query.stopped()));
-            let physical = stop.optimize(planned, state.config_options()).map_err(classify)?;
-            if let Some(rows) = rows_of_large_values(&physical).map_err(classify)? {
+            let Some(mut planned) = plan_physical(&state, plan.clone(), parameters.clone()).await? else { return Ok(None) };
+            if let Some(rows) = rows_of_large_values(&planned).map_err(classify)? {
+                // Operators take the size of their batches from here, some of them when they are planned.
                 let rows = rows.min(state.config().batch_size());
                 let mut small = state.config().clone().with_batch_size(rows);
                 small.options_mut().execution.enforce_batch_size_in_joins = true;
                 *state.config_mut() = small;
+                let Some(again) = plan_physical(&state, plan, parameters).await? else { return Ok(None) };
+                planned = again;
             }
+            let stop = StopJoins::new(Arc::clone(query.stopped()));
+            let physical = stop.optimize(planned, state.config_options()).map_err(classify)?;
             Ok(Some((physical, task_context(&state, &query.id, &runtime, &limits))))
         };
         let Some((physical, context)) = planning::run(self.tokens, &self.limits, step).await? else { return Ok(None) };
