@@ -118,15 +118,19 @@ impl Run {
         state.config_mut().set_extension(Arc::clone(&query));
         let (runtime, limits) = (Arc::clone(&self.runtime), Arc::clone(&self.limits));
         let step = async move {
-            let Some(planned) = plan_physical(&state, plan, parameters).await? else { return Ok(None) };
+            let Some(mut planned) = plan_physical(&state, plan.clone(), parameters.clone()).await? else { return Ok(None) };
+            if let Some(rows) = rows_of_large_values(&planned).map_err(classify)? {
+                // Operators take the size of their batches from here, some of them when they are planned.
+                let rows = rows.min(state.config().batch_size());
+                let mut small = state.config().clone().with_batch_size(rows);
+                small.options_mut().execution.enforce_batch_size_in_joins = true;
+                *state.config_mut() = small;
+                let Some(again) = plan_physical(&state, plan, parameters).await? else { return Ok(None) };
+                planned = again;
+            }
             let stop = StopJoins::new(Arc::clone(query.stopped()));
             let physical = stop.optimize(planned, state.config_options()).map_err(classify)?;
-            let mut config = state.config().clone();
-            if let Some(rows) = rows_of_large_values(&physical).map_err(classify)? {
-                let rows = rows.min(config.batch_size());
-                config = config.with_batch_size(rows);
-                config.options_mut().execution.enforce_batch_size_in_joins = true;
-            }
+            let config = state.config().clone();
             Ok(Some((physical, task_context(query.id.clone(), state.session_id(), config, &runtime, &limits))))
         };
         let Some((physical, context)) = planning::run(self.tokens, &self.limits, step).await? else { return Ok(None) };

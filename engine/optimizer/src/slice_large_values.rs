@@ -48,19 +48,25 @@ fn largest_value(node: &dyn ExecutionPlan) -> Result<usize> {
     Ok(largest)
 }
 
-/// Puts a step that cuts batches into slices below each operator that repeats a large value for every row.
+/// Puts a step that cuts batches into slices above each source of rows, and below each operator that repeats a large value.
 ///
 /// `unnest(range(1000000))` over a batch of 8,192 rows would copy the list that often, 65 GB, before the first row leaves the
-/// operator; the memory pool does not count what an expression builds. With slices a batch of copies stays below 64 MiB.
+/// operator; the memory pool does not count what an expression builds. With slices a batch of copies stays below 64 MiB. A plan
+/// without a large value stays as it is.
 #[derive(Debug, Default)]
 pub struct SliceLargeValues;
 
 impl PhysicalOptimizerRule for SliceLargeValues {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let Some(rows) = rows_of_large_values(&plan)? else { return Ok(plan) };
         plan.transform_up(|plan| {
-            let Some(rows) = rows_of(largest_value(plan.as_ref())?) else { return Ok(Transformed::no(plan)) };
-            let children: Vec<Arc<dyn ExecutionPlan>> =
-                plan.children().into_iter().map(|child| SliceExec::over(Arc::clone(child), rows)).collect();
+            if plan.children().is_empty() {
+                return Ok(Transformed::yes(SliceExec::over(plan, rows)));
+            }
+            if rows_of(largest_value(plan.as_ref())?).is_none() {
+                return Ok(Transformed::no(plan));
+            }
+            let children = plan.children().into_iter().map(|child| SliceExec::over(Arc::clone(child), rows)).collect();
             replace_children_if_necessary(plan, children).map(Transformed::yes)
         })
         .data()
