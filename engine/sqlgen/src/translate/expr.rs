@@ -5,6 +5,7 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::{Case, InList, ScalarFunction};
 use datafusion::logical_expr::{Between, BinaryExpr, ExprSchemable, Like, Operator as PlanOperator, Volatility};
 use datafusion::prelude::Expr as PlanExpr;
+use headwater_source::arithmetic;
 
 use super::compare::{compare, text_of};
 use super::database::{Class, Collation, Fact, Part, Value};
@@ -70,7 +71,7 @@ impl Translator<'_> {
             PlanExpr::BinaryExpr(BinaryExpr { op: op @ (PlanOperator::And | PlanOperator::Or), .. }) => {
                 self.chain(expr, *op, scope)
             }
-            PlanExpr::BinaryExpr(binary) => self.binary(expr, binary, scope),
+            PlanExpr::BinaryExpr(BinaryExpr { left, op, right }) => self.binary(expr, (left, *op, right), scope),
             PlanExpr::Not(inner) => self.truth(expr, inner, scope, |e| Expr::Not(Box::new(e))),
             PlanExpr::IsTrue(inner) => self.truth(expr, inner, scope, |e| Expr::IsTrue(Box::new(e))),
             PlanExpr::IsFalse(inner) => self.truth(expr, inner, scope, |e| Expr::IsFalse(Box::new(e))),
@@ -95,7 +96,11 @@ impl Translator<'_> {
                 let cast = self.database.cast(&value, cast.field.data_type());
                 self.noted(expr, cast)
             }
-            PlanExpr::ScalarFunction(function) => self.function(expr, function, scope),
+            PlanExpr::ScalarFunction(function) => match (arithmetic::sides(expr), arithmetic::negated(expr)) {
+                (Some(sides), _) => self.binary(expr, sides, scope),
+                (_, Some(inner)) => self.negative(expr, inner, scope),
+                _ => self.function(expr, function, scope),
+            },
             PlanExpr::ScalarSubquery(_) | PlanExpr::InSubquery(_) | PlanExpr::Exists(_) => self.query(expr, scope),
             other => self.refuse(other, "it is computed here"),
         }
@@ -147,10 +152,15 @@ impl Translator<'_> {
         self.bool(expr, if op == PlanOperator::And { Expr::All(parts) } else { Expr::Any(parts) })
     }
 
-    fn binary(&mut self, expr: &PlanExpr, binary: &BinaryExpr, scope: &Scope<'_>) -> Outcome<Value> {
-        let (left, right) = (self.value(&binary.left, scope), self.value(&binary.right, scope));
+    fn binary(
+        &mut self,
+        expr: &PlanExpr,
+        (left, op, right): (&PlanExpr, PlanOperator, &PlanExpr),
+        scope: &Scope<'_>,
+    ) -> Outcome<Value> {
+        let (left, right) = (self.value(left, scope), self.value(right, scope));
         let (left, right) = (left?, right?);
-        let operator = match binary.op {
+        let operator = match op {
             PlanOperator::Eq => Operator::Eq,
             PlanOperator::NotEq => Operator::NotEq,
             PlanOperator::Lt => Operator::Lt,
@@ -242,6 +252,9 @@ impl Translator<'_> {
     fn in_list(&mut self, expr: &PlanExpr, list: &InList, scope: &Scope<'_>) -> Outcome<Value> {
         let value = self.value(&list.expr, scope)?;
         let elements = self.values(&list.list, scope)?;
+        // A null among the elements makes unknown what would be false; not every database finds it in a list.
+        let (nulls, elements): (Vec<Value>, Vec<Value>) =
+            elements.into_iter().partition(|e| e.constant.as_ref().is_some_and(ScalarValue::is_null));
         let (mut left, mut right) = (Vec::new(), Vec::new());
         for element in &elements {
             if list.negated && value.fact.class == Class::Float {
@@ -257,12 +270,22 @@ impl Translator<'_> {
             right.push(*r);
         }
         let found = match <[Box<Expr>; 1]>::try_from(left) {
-            Ok([left]) => Expr::InList { expr: left, list: right, negated: list.negated },
+            Ok([left]) => Expr::InList { expr: left, list: right, negated: false },
             // Values of different forms, such as a text that is a uuid and one that is none, are compared one by one.
             Err(_) => {
                 let each = elements.iter().map(|e| compare(self.database, &value, Operator::Eq, e));
                 let any = each.collect::<Result<Vec<_>, _>>().map(Expr::Any);
-                let any = self.noted(expr, any)?;
+                self.noted(expr, any)?
+            }
+        };
+        let found = match (nulls.is_empty(), found) {
+            (true, Expr::InList { expr, list: elements, .. }) => {
+                Expr::InList { expr, list: elements, negated: list.negated }
+            }
+            (true, found) if !list.negated => found,
+            (true, found) => not(found),
+            (false, found) => {
+                let any = Expr::Any(vec![found, Expr::Value(ScalarValue::Boolean(None))]);
                 if list.negated { not(any) } else { any }
             }
         };

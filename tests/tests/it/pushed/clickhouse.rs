@@ -59,6 +59,8 @@ const WHOLE: &[&str] = &[
     "SELECT id FROM f WHERE (b IS TRUE) = (i32 > 0) OR b IS NOT FALSE AND (b AND i8 > 0) IS NULL",
     "SELECT id FROM f WHERE s NOT LIKE '%a_' AND s IS DISTINCT FROM lc",
     "SELECT id FROM f WHERE i32 NOT IN (1, -1) AND s NOT IN ('a', 'é')",
+    "SELECT id FROM f WHERE s NOT IN ('B', NULL)",
+    "SELECT id, s IN ('a', NULL) AS a, s NOT IN ('a', NULL) AS b, i32 IN (NULL) AS c FROM f",
     "SELECT 1 AS one, 'x' AS x, CAST(NULL AS int) AS n, id FROM g",
     "SELECT c0, t0, \"sel\\ect\" + 1 FROM \"we'ird `t\" WHERE t0 = 'x' OR c0 IS NULL",
     "SELECT id, CAST(small AS double), CAST(i64 AS double) FROM f WHERE small > 0.5 OR small IN (1.28, 3.0)",
