@@ -92,6 +92,16 @@ pub fn sides(expr: &Expr) -> Option<(&Expr, Operator, &Expr)> {
     }
 }
 
+/// What a checked negation negates.
+pub fn negated(expr: &Expr) -> Option<&Expr> {
+    let Expr::ScalarFunction(call) = expr else { return None };
+    let checked = call.func.inner().downcast_ref::<CheckedArithmetic>()?;
+    match call.args.as_slice() {
+        [inner] if checked.operation == Operation::Negate => Some(inner),
+        _ => None,
+    }
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct CheckedArithmetic {
     operation: Operation,

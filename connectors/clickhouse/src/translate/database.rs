@@ -12,6 +12,7 @@ use headwater_sqlgen::{self as sql, Dialect as _, Expr, Operator, Table};
 use super::{functions, types};
 use crate::pushdown::equal_literal;
 use crate::source::ClickHouseSource;
+use crate::types::ChKind;
 
 impl Database for ClickHouseSource {
     fn source(&self) -> &str {
@@ -90,6 +91,15 @@ impl Database for ClickHouseSource {
     fn null_test(&self, value: &Value) -> Result<(), String> {
         match &value.fact.class {
             Class::Foreign(reason) | Class::Missing(reason) => Err(reason.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    fn null_without_match(&self, value: &Value) -> Result<(), String> {
+        match types::read_type(&value.fact.attributes, &self.config.types).map(|t| t.kind) {
+            Some(ChKind::Array(_) | ChKind::Map(..) | ChKind::Tuple(_) | ChKind::Text | ChKind::Nothing) | None => {
+                Err(format!("{} is empty, not null, at the source where a join finds no match", value.name()))
+            }
             _ => Ok(()),
         }
     }

@@ -118,6 +118,10 @@ pub(super) fn arithmetic(
 ) -> Found {
     let (l, r) = (&left.fact.arrow, &right.fact.arrow);
     let plain = || Expr::compare(left.expr.clone(), operator, right.expr.clone());
+    if matches!(operator, Operator::Divide | Operator::Modulo) && !is_fixed_divisor(right) {
+        // The server may divide before a condition that keeps zeros out is asked.
+        return Err("a division by something that may be zero is done here".into());
+    }
     match (&left.fact.class, &right.fact.class) {
         (Class::Integer, Class::Integer) if l == r && r == result && l.is_signed_integer() => {
             exact(database, plain(), result)
@@ -152,6 +156,11 @@ pub(super) fn arithmetic(
         }
         _ => Err(format!("arithmetic of {l} and {r} is done here")),
     }
+}
+
+fn is_fixed_divisor(value: &Value) -> bool {
+    let zero = |v: &ScalarValue| ScalarValue::new_zero(&v.data_type()).is_ok_and(|zero| zero == *v);
+    value.constant.as_ref().is_some_and(|v| !v.is_null() && !zero(v))
 }
 
 /// A date or time moved by a fixed interval: months first, then days, then the rest, on both sides.

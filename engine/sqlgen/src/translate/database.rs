@@ -193,6 +193,11 @@ pub trait Database: Debug {
     /// Whether a null there is a null here.
     fn null_test(&self, value: &Value) -> Result<(), String>;
 
+    /// Whether it is null where an outer join finds no match.
+    fn null_without_match(&self, _value: &Value) -> Result<(), String> {
+        Ok(())
+    }
+
     /// A text matched with a pattern without escapes.
     fn like(&self, value: &Value, pattern: &str, negated: bool) -> Result<Expr, String>;
 

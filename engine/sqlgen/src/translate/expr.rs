@@ -5,7 +5,7 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::{Case, InList, ScalarFunction};
 use datafusion::logical_expr::{Between, BinaryExpr, ExprSchemable, Like, Operator as PlanOperator, Volatility};
 use datafusion::prelude::Expr as PlanExpr;
-use headwater_source::arithmetic::sides;
+use headwater_source::arithmetic;
 
 use super::compare::{compare, text_of};
 use super::database::{Class, Collation, Fact, Part, Value};
@@ -96,9 +96,9 @@ impl Translator<'_> {
                 let cast = self.database.cast(&value, cast.field.data_type());
                 self.noted(expr, cast)
             }
-            PlanExpr::ScalarFunction(function) => match (sides(expr), function.args.as_slice()) {
-                (Some(binary), _) => self.binary(expr, binary, scope),
-                (None, [inner]) if function.name() == "negate" => self.negative(expr, inner, scope),
+            PlanExpr::ScalarFunction(function) => match (arithmetic::sides(expr), arithmetic::negated(expr)) {
+                (Some(sides), _) => self.binary(expr, sides, scope),
+                (_, Some(inner)) => self.negative(expr, inner, scope),
                 _ => self.function(expr, function, scope),
             },
             PlanExpr::ScalarSubquery(_) | PlanExpr::InSubquery(_) | PlanExpr::Exists(_) => self.query(expr, scope),
@@ -155,12 +155,12 @@ impl Translator<'_> {
     fn binary(
         &mut self,
         expr: &PlanExpr,
-        (left, operator, right): (&PlanExpr, PlanOperator, &PlanExpr),
+        (left, op, right): (&PlanExpr, PlanOperator, &PlanExpr),
         scope: &Scope<'_>,
     ) -> Outcome<Value> {
         let (left, right) = (self.value(left, scope), self.value(right, scope));
         let (left, right) = (left?, right?);
-        let operator = match operator {
+        let operator = match op {
             PlanOperator::Eq => Operator::Eq,
             PlanOperator::NotEq => Operator::NotEq,
             PlanOperator::Lt => Operator::Lt,
@@ -252,6 +252,9 @@ impl Translator<'_> {
     fn in_list(&mut self, expr: &PlanExpr, list: &InList, scope: &Scope<'_>) -> Outcome<Value> {
         let value = self.value(&list.expr, scope)?;
         let elements = self.values(&list.list, scope)?;
+        // A null among the elements makes unknown what would be false; not every database finds it in a list.
+        let (nulls, elements): (Vec<Value>, Vec<Value>) =
+            elements.into_iter().partition(|e| e.constant.as_ref().is_some_and(ScalarValue::is_null));
         let (mut left, mut right) = (Vec::new(), Vec::new());
         for element in &elements {
             if list.negated && value.fact.class == Class::Float {
@@ -267,12 +270,22 @@ impl Translator<'_> {
             right.push(*r);
         }
         let found = match <[Box<Expr>; 1]>::try_from(left) {
-            Ok([left]) => Expr::InList { expr: left, list: right, negated: list.negated },
+            Ok([left]) => Expr::InList { expr: left, list: right, negated: false },
             // Values of different forms, such as a text that is a uuid and one that is none, are compared one by one.
             Err(_) => {
                 let each = elements.iter().map(|e| compare(self.database, &value, Operator::Eq, e));
                 let any = each.collect::<Result<Vec<_>, _>>().map(Expr::Any);
-                let any = self.noted(expr, any)?;
+                self.noted(expr, any)?
+            }
+        };
+        let found = match (nulls.is_empty(), found) {
+            (true, Expr::InList { expr, list: elements, .. }) => {
+                Expr::InList { expr, list: elements, negated: list.negated }
+            }
+            (true, found) if !list.negated => found,
+            (true, found) => not(found),
+            (false, found) => {
+                let any = Expr::Any(vec![found, Expr::Value(ScalarValue::Boolean(None))]);
                 if list.negated { not(any) } else { any }
             }
         };

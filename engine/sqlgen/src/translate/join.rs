@@ -7,7 +7,7 @@ use datafusion::logical_expr::{Join as PlanJoin, LogicalPlan};
 use datafusion::prelude::Expr as PlanExpr;
 
 use super::compare::compare;
-use super::database::{Part, Value};
+use super::database::{Class, Part, Value};
 use super::expr::Scope;
 use super::relation::{Relation, Stage};
 use super::{Outcome, Refused, Translator};
@@ -127,7 +127,12 @@ impl Translator<'_> {
         if kept {
             return self.at_most(relation, Stage::Rows);
         }
-        let relation = self.columns_only(relation);
+        let mut relation = self.columns_only(relation);
+        for value in &mut relation.columns {
+            if let Err(reason) = self.database.null_without_match(value) {
+                value.fact.class = Class::Missing(reason);
+            }
+        }
         let wraps = kind == JoinKind::Full && !relation.select.filters.is_empty();
         if wraps { self.wrap(relation) } else { relation }
     }

@@ -59,6 +59,8 @@ const WHOLE: &[&str] = &[
     "SELECT id FROM f WHERE (b IS TRUE) = (i32 > 0) OR b IS NOT FALSE AND (b AND i8 > 0) IS NULL",
     "SELECT id FROM f WHERE s NOT LIKE '%a_' AND s IS DISTINCT FROM lc",
     "SELECT id FROM f WHERE i32 NOT IN (1, -1) AND s NOT IN ('a', 'é')",
+    "SELECT id FROM f WHERE s NOT IN ('B', NULL)",
+    "SELECT id, s IN ('a', NULL) AS a, s NOT IN ('a', NULL) AS b, i32 IN (NULL) AS c FROM f",
     "SELECT 1 AS one, 'x' AS x, CAST(NULL AS int) AS n, id FROM g",
     "SELECT c0, t0, \"sel\\ect\" + 1 FROM \"we'ird `t\" WHERE t0 = 'x' OR c0 IS NULL",
     "SELECT id, CAST(small AS double), CAST(i64 AS double) FROM f WHERE small > 0.5 OR small IN (1.28, 3.0)",
@@ -66,6 +68,7 @@ const WHOLE: &[&str] = &[
     "SELECT f.id, g.name FROM f JOIN g ON f.i32 = g.k",
     "SELECT f.id, g.name, g.price FROM f LEFT JOIN g ON f.i32 = g.k AND g.price > 10 WHERE f.id < 100",
     "SELECT f.id, x.one, x.c FROM f LEFT JOIN (SELECT k, 1 AS one, coalesce(cs, 'none') AS c FROM g) x ON f.i32 = x.k",
+    "SELECT g.id, f.lc, f.e, f.fs, f.u, f.d FROM g LEFT JOIN f ON g.id = f.id + 50",
     "SELECT g.id, f.id FROM f RIGHT JOIN g ON f.i32 = g.k AND f.id > 20",
     "SELECT f.id, g.id FROM (SELECT id, i32 FROM f WHERE id < 50) f FULL JOIN (SELECT id, k FROM g WHERE id > 5) g ON f.i32 = g.k",
     "SELECT f.id, g.id FROM f JOIN g ON f.s = g.cs AND f.id < g.id + 100",
@@ -125,6 +128,8 @@ const KEPT: &[(&str, &str)] = &[
     ("SELECT sum(i32) OVER (ORDER BY id) FROM f", "over a window"),
     ("SELECT f.id FROM f JOIN g ON f.id < g.id", "without ="),
     ("SELECT max(m) FROM f", "Map"),
+    ("SELECT g.id, f.a FROM g LEFT JOIN f ON g.id = f.id + 100", "empty, not null"),
+    ("SELECT g.id, count(f.m) FROM f RIGHT JOIN g ON g.id = f.id + 100 GROUP BY g.id", "empty, not null"),
     ("SELECT ip6, count(*) FROM f WHERE CAST(ip6 AS varchar) > 'a' GROUP BY ip6", "addresses"),
 ];
 

@@ -74,6 +74,8 @@ const WHOLE: &[&str] = &[
     "SELECT id FROM f WHERE ic = 'a' OR ic < 'b'",
     "SELECT id FROM f WHERE (b IS TRUE) = (i4 > 0) OR b IS NOT FALSE AND (b AND i2 > 0) IS NULL",
     "SELECT id FROM f WHERE t NOT LIKE '%a_' AND t IS DISTINCT FROM v",
+    "SELECT id, t IN ('a', NULL) AS a, t NOT IN ('a', NULL) AS b, u NOT IN ('x', NULL) AS c, u IN ('x', \
+        '550e8400-e29b-41d4-a716-446655440000') AS d FROM f",
     "SELECT 1 AS one, 'x' AS x, CAST(NULL AS int) AS n, id FROM g",
     "SELECT \"c0\", \"t0\", \"sel\"\"ect\" + 1 FROM \"we'ird \"\"t\" WHERE \"t0\" = 'x' OR \"c0\" IS NULL",
     "SELECT f.id, n + 1.25, CAST(n AS double), n * 0.1, CAST(price AS double) / 3 FROM f JOIN g ON f.id = g.id \
