@@ -23,6 +23,9 @@ impl Translator<'_> {
         };
         let keys: Vec<PlanExpr> = keys.into_iter().cloned().collect();
         let sets = self.sets(&part, aggregate, &keys)?;
+        if aggregate.aggr_expr.is_empty() && keys.is_empty() {
+            return self.refuse(part, "it has neither groups nor values");
+        }
         let (mut relation, keys, values) = self.keys_and_values(aggregate, input, &keys)?;
         self.group_keys(&keys)?;
         if keys.iter().any(|k| k.constant.is_some()) {
