@@ -112,6 +112,7 @@ const WHOLE: &[&str] = &[
     "SELECT k, name, count(*), sum(price) FROM g GROUP BY ROLLUP (k, name)",
     "SELECT k, name, count(*) FROM g GROUP BY CUBE (k, name)",
     "SELECT k, name, count(*) FROM g GROUP BY GROUPING SETS ((k), (name), (k, name))",
+    "SELECT coalesce(x, 0) + 1 AS y, k, count(*) AS n FROM (SELECT 5 AS x, k FROM g) s GROUP BY CUBE (x, k)",
     "SELECT DISTINCT b, i4 FROM f",
     "SELECT count(*) FROM (SELECT DISTINCT t FROM f) x",
     "SELECT 1 AS one FROM (SELECT count(*) FROM f) x",
