@@ -197,7 +197,11 @@ pub(super) fn call(database: &dyn Database, name: &str, arguments: &[Value], res
             return database.value(Expr::Call("pg_catalog.abs", vec![value.expr.clone()]), result);
         }
         ("character_length", [_]) => one("pg_catalog.char_length")?,
-        ("octet_length", [_]) => one("pg_catalog.octet_length")?,
+        ("octet_length", [value]) => {
+            // The server counts the bytes of its own encoding.
+            database.byte_order(value.expr.clone())?;
+            one("pg_catalog.octet_length")?
+        }
         ("substr", [value, start, rest @ ..]) => {
             let mut parts = vec![string(database, value)?, whole(start, 1)?];
             if let [length] = rest {

@@ -23,7 +23,10 @@ impl Translator<'_> {
         };
         let keys: Vec<PlanExpr> = keys.into_iter().cloned().collect();
         let sets = self.sets(&part, aggregate, &keys)?;
-        let (mut relation, keys, values) = self.keys_and_values(aggregate, input, &keys)?;
+        if aggregate.aggr_expr.is_empty() && keys.is_empty() {
+            return self.refuse(part, "it has neither groups nor values");
+        }
+        let (mut relation, keys, values) = self.keys_and_values(aggregate, input, &keys, sets.is_some())?;
         self.group_keys(&keys)?;
         if keys.iter().any(|k| k.constant.is_some()) {
             let supported = self.database.supports(Part::ConstantGroup);
@@ -52,12 +55,15 @@ impl Translator<'_> {
         aggregate: &PlanAggregate,
         input: Relation,
         keys: &[PlanExpr],
+        become_null: bool,
     ) -> Outcome<(Relation, Vec<Value>, Vec<Value>)> {
         let schema = aggregate.input.schema();
         let mut found = self.values(keys, &Scope { schema, columns: &input.columns })?;
         let mut relation = input;
-        if !found.iter().all(Value::is_plain) {
-            // Keys that are computed become columns of a block below, so that they are written once.
+        let is_column = |v: &Value| matches!(v.expr, Expr::Field(..) | Expr::Output(..));
+        if !found.iter().all(|v| if become_null { is_column(v) } else { v.is_plain() }) {
+            // Keys that are computed become columns of a block below, so that they are written once; so do constants that a
+            // grouping set makes null.
             let width = relation.columns.len();
             relation.columns.extend(found);
             relation = self.wrap(relation);

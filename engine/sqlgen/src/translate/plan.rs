@@ -18,7 +18,7 @@ use super::expr::Scope;
 use super::relation::{Relation, Stage};
 use super::{Outcome, Refused, Translator};
 use crate::expr::Expr;
-use crate::select::{From, Order, Query};
+use crate::select::{From, Group, Order, Query};
 
 /// Plans nested deeper than this stay here.
 const DEPTH_MAX: usize = 60;
@@ -182,7 +182,9 @@ impl Translator<'_> {
             }
         }
         let repeats = uses.iter().zip(&input.columns).any(|(uses, c)| *uses > 1 && !c.is_plain());
-        let wraps = repeats || input.stage == Stage::Distinct;
+        // The one group of a block without GROUP BY is one by its aggregates, so one of them must stay in it.
+        let ungrouped = input.stage == Stage::Grouped && input.select.group == Group::None && uses.iter().all(|n| *n == 0);
+        let wraps = repeats || ungrouped || input.stage == Stage::Distinct;
         let mut relation = if wraps { self.wrap(input) } else { input };
         let columns = {
             let scope = Scope { schema, columns: &relation.columns };

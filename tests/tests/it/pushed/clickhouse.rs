@@ -93,6 +93,7 @@ const WHOLE: &[&str] = &[
     "SELECT substr(s, 1, 1), max(lc) FROM f GROUP BY substr(s, 1, 1)",
     "SELECT DISTINCT b, i32 FROM f",
     "SELECT count(*) FROM (SELECT DISTINCT s FROM f) x",
+    "SELECT 1 AS one FROM (SELECT count(*) FROM f) x",
     "SELECT max(c) FROM (SELECT count(*) AS c FROM f GROUP BY s) x",
     "SELECT sum(CASE WHEN b THEN dec ELSE 0 END), sum(i32 * 2) FROM f WHERE i32 < 100 AND i32 > -100",
     "SELECT id, s FROM f ORDER BY s DESC NULLS LAST, id LIMIT 7",
