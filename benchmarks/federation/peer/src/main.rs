@@ -9,6 +9,7 @@ use std::io::BufRead;
 use std::sync::Arc;
 use std::time::Instant;
 
+use datafusion::arrow::array::Array;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::TableReference;
@@ -76,7 +77,8 @@ async fn answer(context: SessionContext, sql: String) -> Result<Value, Failure> 
         let columns: Result<Vec<_>, _> = batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options)).collect();
         let columns = columns?;
         for row in 0..batch.num_rows() {
-            let cell = |(i, c): (usize, &ArrayFormatter<'_>)| batch.column(i).is_valid(row).then(|| c.value(row).to_string());
+            let cell =
+                |(i, c): (usize, &ArrayFormatter<'_>)| batch.column(i).is_valid(row).then(|| c.value(row).to_string());
             rows.push(columns.iter().enumerate().map(cell).collect::<Vec<_>>());
         }
     }
