@@ -19,8 +19,8 @@ use datafusion::prelude::SessionConfig;
 use headwater_common::config::Config;
 use headwater_common::{Error, Result};
 use headwater_optimizer::{
-    CheckArithmetic, ExactInLists, ForgetConstants, GuardedCrossJoin, MergeEqualProjections, NullAwareInSubquery,
-    PushDownCount, PushDownPlan, PushDownTopN, SliceLargeValues, YieldInJoins,
+    CheckArithmetic, ExactInLists, ForgetConstants, GuardedCrossJoin, KeepSortKeys, MergeEqualProjections,
+    NullAwareInSubquery, PushDownCount, PushDownPlan, PushDownTopN, SliceLargeValues, YieldInJoins,
 };
 use headwater_source::{ConnectContext, Connector, SourceRegistry};
 use parking_lot::RwLock;
@@ -200,10 +200,13 @@ fn state(
 
 /// DataFusion's rules, with those replaced that may give wrong rows.
 fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let guarded = GuardedCrossJoin::default();
+    let replaced: [Arc<dyn OptimizerRule + Send + Sync>; 2] =
+        [Arc::new(GuardedCrossJoin::default()), Arc::new(KeepSortKeys::default())];
     let mut rules = Optimizer::new().rules;
-    if let Some(rule) = rules.iter_mut().find(|r| r.name() == guarded.name()) {
-        *rule = Arc::new(guarded);
+    for ours in replaced {
+        if let Some(rule) = rules.iter_mut().find(|r| r.name() == ours.name()) {
+            *rule = ours;
+        }
     }
     let place = rules.iter().position(|r| r.name() == "optimize_projections").unwrap_or(rules.len());
     rules.insert(place, Arc::new(MergeEqualProjections));
