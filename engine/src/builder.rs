@@ -19,7 +19,7 @@ use datafusion::prelude::SessionConfig;
 use headwater_common::config::Config;
 use headwater_common::{Error, Result};
 use headwater_optimizer::{
-    CheckArithmetic, ExactInLists, ForgetConstants, GuardedCrossJoin, KeepSortKeys, MergeEqualProjections,
+    CheckArithmetic, ExactInLists, ForgetConstants, GuardedCrossJoin, KeepGroupKeys, KeepSortKeys, MergeEqualProjections,
     NullAwareInSubquery, PushDownCount, PushDownPlan, PushDownTopN, SliceLargeValues, YieldInJoins,
 };
 use headwater_source::{ConnectContext, Connector, SourceRegistry};
@@ -209,7 +209,8 @@ fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         }
     }
     let place = rules.iter().position(|r| r.name() == "optimize_projections").unwrap_or(rules.len());
-    rules.insert(place, Arc::new(MergeEqualProjections));
+    let before: [Arc<dyn OptimizerRule + Send + Sync>; 2] = [Arc::new(MergeEqualProjections), Arc::new(KeepGroupKeys)];
+    rules.splice(place..place, before);
     rules
 }
 

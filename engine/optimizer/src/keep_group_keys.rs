@@ -1,0 +1,53 @@
+//! GROUP BY keeps all its keys.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Dependency, FunctionalDependencies, Result};
+use datafusion::logical_expr::{Aggregate, LogicalPlan};
+use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+
+/// Forgets which columns of a group determine others when a join below repeats them.
+///
+/// DataFusion lets a unique column of one side of a join determine every column of a GROUP BY or DISTINCT above the join, and its
+/// `optimize_projections` then leaves keys out of a further GROUP BY: `SELECT a.id, count(*) FROM (SELECT DISTINCT a.id, b.n FROM
+/// (SELECT id FROM t GROUP BY id) AS a CROSS JOIN t AS b) AS a GROUP BY a.id, a.n` would be grouped by `a.id` alone. Such a
+/// dependency is known by its mode: rows of the join repeat the key. The rule stands before `optimize_projections`; dependencies
+/// only ever make plans smaller, so one that is forgotten changes no rows.
+#[derive(Debug, Default)]
+pub struct KeepGroupKeys;
+
+impl OptimizerRule for KeepGroupKeys {
+    fn name(&self) -> &str {
+        "keep_group_keys"
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        let mut found = false;
+        plan.apply_with_subqueries(|node| {
+            found |= matches!(node, LogicalPlan::Aggregate(aggregate) if is_loose(aggregate));
+            Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
+        })?;
+        if !found {
+            return Ok(Transformed::no(plan));
+        }
+        // Nodes above inherit dependencies, so their schemas are made again.
+        plan.transform_up_with_subqueries(|node| match node.recompute_schema()? {
+            LogicalPlan::Aggregate(aggregate) if is_loose(&aggregate) => {
+                forget(aggregate).map(|aggregate| Transformed::yes(LogicalPlan::Aggregate(aggregate)))
+            }
+            other => Ok(Transformed::yes(other)),
+        })
+    }
+}
+
+fn is_loose(aggregate: &Aggregate) -> bool {
+    aggregate.schema.functional_dependencies().iter().any(|d| d.mode == Dependency::Multi)
+}
+
+fn forget(aggregate: Aggregate) -> Result<Aggregate> {
+    let known = aggregate.schema.functional_dependencies().iter().filter(|d| d.mode == Dependency::Single);
+    let known = FunctionalDependencies::new(known.cloned().collect());
+    let schema = aggregate.schema.as_ref().clone().with_functional_dependencies(known)?;
+    Aggregate::try_new_with_schema(aggregate.input, aggregate.group_expr, aggregate.aggr_expr, Arc::new(schema))
+}
