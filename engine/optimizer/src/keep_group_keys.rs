@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{Dependency, FunctionalDependencies, Result};
 use datafusion::logical_expr::{Aggregate, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
@@ -26,7 +26,7 @@ impl OptimizerRule for KeepGroupKeys {
         let mut found = false;
         plan.apply_with_subqueries(|node| {
             found |= matches!(node, LogicalPlan::Aggregate(aggregate) if is_loose(aggregate));
-            Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
+            Ok(TreeNodeRecursion::Continue)
         })?;
         if !found {
             return Ok(Transformed::no(plan));
