@@ -9,6 +9,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::union::UnionExec;
 
 /// Puts a union with nothing below each aggregate with grouping sets.
@@ -30,7 +31,7 @@ impl PhysicalOptimizerRule for ForgetConstants {
             }
             let nothing = Arc::new(EmptyExec::new(input.schema()));
             let both = UnionExec::try_new(vec![Arc::clone(input), nothing])?;
-            Ok(Transformed::yes(plan.with_new_children(vec![both])?))
+            replace_children_if_necessary(plan, vec![both]).map(Transformed::yes)
         })
         .data()
     }

@@ -23,10 +23,6 @@ impl OptimizerRule for KeepSortKeys {
         self.0.apply_order()
     }
 
-    fn supports_rewrite(&self) -> bool {
-        true
-    }
-
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         if matches!(plan, LogicalPlan::Sort(_)) { Ok(Transformed::no(plan)) } else { self.0.rewrite(plan, config) }
     }
