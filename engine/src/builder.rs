@@ -32,6 +32,7 @@ use crate::engine::{Engine, Shared, Sources};
 use crate::executor;
 use crate::memory::{default_memory_bytes, spill_error};
 use crate::planner::Planner;
+use crate::total_order;
 
 /// How long a source may take to show its tables while the engine starts; a slower one is looked at when it is used.
 const DISCOVERY_AT_START: Duration = Duration::from_secs(5);
@@ -193,7 +194,9 @@ fn state(
     // Last: the rules before look for joins.
     builder = builder.with_physical_optimizer_rule(Arc::new(SliceLargeValues));
     let mut state = builder.with_physical_optimizer_rule(Arc::new(YieldInJoins)).build();
-    state.register_udaf(checked_sum::function()).map_err(crate::error::classify)?;
+    for function in [checked_sum::function()].into_iter().chain(total_order::functions()) {
+        state.register_udaf(function).map_err(crate::error::classify)?;
+    }
     state.register_function_rewrite(Arc::new(CheckArithmetic)).map_err(crate::error::classify)?;
     Ok(state)
 }

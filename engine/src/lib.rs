@@ -33,6 +33,7 @@ mod session;
 mod settings;
 mod source_statement;
 mod system;
+mod total_order;
 mod unique_names;
 mod words;
 

@@ -15,6 +15,7 @@ pub struct Order {
 
 /// A query: one block, or the rows of several.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "a statement has few queries")]
 pub enum Query {
     /// One block.
     Block(Select),

@@ -261,54 +261,28 @@ impl<'a> Writer<'a> {
             Expr::Value(value) => self.value(value),
             Expr::Typed(text, type_name) => self.typed(Some(text.clone()), type_name),
             Expr::Cast(inner, type_name) => {
-                self.push("CAST(");
-                self.write(inner)?;
-                self.push(" AS ");
+                self.around("CAST(", inner, " AS ")?;
                 self.push(type_name);
                 self.push(")");
                 Ok(())
             }
             Expr::ByteOrder(inner) => {
-                self.push("(");
-                self.write(inner)?;
+                self.around("(", inner, "")?;
                 self.dialect.byte_order(&mut self.out);
                 self.push(")");
                 Ok(())
             }
-            Expr::Binary(left, Operator::IsDistinctFrom, right) if !self.dialect.has_truth_tests() => {
-                self.push("(NOT ");
-                self.same(left, right)?;
-                self.push(")");
-                Ok(())
-            }
-            Expr::Binary(left, Operator::IsNotDistinctFrom, right) if !self.dialect.has_truth_tests() => {
-                self.same(left, right)
-            }
-            Expr::Binary(left, operator, right) => {
-                self.push("(");
-                self.write(left)?;
-                self.push(" ");
-                self.push(operator.symbol());
-                self.push(" ");
-                self.write(right)?;
-                self.push(")");
-                Ok(())
-            }
+            Expr::Binary(left, operator, right) => self.binary(left, *operator, right),
             Expr::All(parts) => self.chain(parts, " AND ", "TRUE"),
             Expr::Any(parts) => self.chain(parts, " OR ", "FALSE"),
-            Expr::Not(inner) => {
-                self.push("(NOT ");
-                self.write(inner)?;
-                self.push(")");
-                Ok(())
-            }
+            Expr::Not(inner) => self.around("(NOT ", inner, ")"),
             Expr::IsNull(inner) => self.suffixed(inner, " IS NULL"),
             Expr::IsNotNull(inner) => self.suffixed(inner, " IS NOT NULL"),
             Expr::IsTrue(inner) if self.dialect.has_truth_tests() => self.suffixed(inner, " IS TRUE"),
             Expr::IsFalse(inner) if self.dialect.has_truth_tests() => self.suffixed(inner, " IS FALSE"),
             Expr::IsUnknown(inner) if self.dialect.has_truth_tests() => self.suffixed(inner, " IS UNKNOWN"),
-            Expr::IsTrue(inner) => self.or_false("coalesce(", inner, ", FALSE)"),
-            Expr::IsFalse(inner) => self.or_false("coalesce((NOT ", inner, "), FALSE)"),
+            Expr::IsTrue(inner) => self.around("coalesce(", inner, ", FALSE)"),
+            Expr::IsFalse(inner) => self.around("coalesce((NOT ", inner, "), FALSE)"),
             Expr::IsUnknown(inner) => self.suffixed(inner, " IS NULL"),
             Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated),
             Expr::Like { expr, pattern, escape, negated } => self.like(expr, pattern, *escape, *negated),
@@ -327,20 +301,30 @@ impl<'a> Writer<'a> {
             Expr::Window(window) => self.window(window),
             Expr::Case { branches, otherwise } => self.case(branches, otherwise.as_deref()),
             Expr::Exists { query, negated } => {
-                self.push(if *negated { "(NOT EXISTS (" } else { "(EXISTS (" });
-                self.query_node(query)?;
-                self.push("))");
-                Ok(())
+                self.around_query(if *negated { "(NOT EXISTS (" } else { "(EXISTS (" }, query, "))")
             }
             Expr::InQuery { exprs, query, negated } => self.in_query(exprs, query, *negated),
-            Expr::Scalar(query) => {
-                self.push("(");
-                self.query_node(query)?;
-                self.push(")");
-                Ok(())
-            }
+            Expr::Scalar(query) => self.around_query("(", query, ")"),
             Expr::Blocks { item, from, to } => self.blocks(*item, *from, *to),
         }
+    }
+
+    fn binary(&mut self, left: &Expr, operator: Operator, right: &Expr) -> Result<()> {
+        match operator {
+            Operator::IsDistinctFrom if !self.dialect.has_truth_tests() => {
+                self.push("(NOT ");
+                self.same(left, right)?;
+            }
+            Operator::IsNotDistinctFrom if !self.dialect.has_truth_tests() => return self.same(left, right),
+            _ => {
+                self.around("(", left, " ")?;
+                self.push(operator.symbol());
+                self.push(" ");
+                self.write(right)?;
+            }
+        }
+        self.push(")");
+        Ok(())
     }
 
     fn chain(&mut self, parts: &[Expr], between: &str, empty: &str) -> Result<()> {
@@ -433,7 +417,14 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn or_false(&mut self, before: &str, inner: &Expr, after: &str) -> Result<()> {
+    fn around_query(&mut self, before: &str, query: &Query, after: &str) -> Result<()> {
+        self.push(before);
+        self.query_node(query)?;
+        self.push(after);
+        Ok(())
+    }
+
+    fn around(&mut self, before: &str, inner: &Expr, after: &str) -> Result<()> {
         self.push(before);
         self.write(inner)?;
         self.push(after);
