@@ -211,9 +211,14 @@ fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
             *rule = ours;
         }
     }
-    let place = rules.iter().position(|r| r.name() == "optimize_projections").unwrap_or(rules.len());
-    let before: [Arc<dyn OptimizerRule + Send + Sync>; 2] = [Arc::new(MergeEqualProjections), Arc::new(KeepGroupKeys)];
-    rules.splice(place..place, before);
+    let before = |rules: &mut Vec<Arc<dyn OptimizerRule + Send + Sync>>, name: &str, rule| {
+        let place = rules.iter().position(|r| r.name() == name).unwrap_or(rules.len());
+        rules.insert(place, rule);
+    };
+    before(&mut rules, "optimize_projections", Arc::new(MergeEqualProjections));
+    for user in ["replace_distinct_aggregate", "eliminate_join", "optimize_projections"] {
+        before(&mut rules, user, Arc::new(KeepGroupKeys));
+    }
     rules
 }
 

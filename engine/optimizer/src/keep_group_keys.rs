@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
-use datafusion::common::{Dependency, FunctionalDependencies, Result};
+use datafusion::common::{FunctionalDependencies, Result};
 use datafusion::logical_expr::{Aggregate, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-/// Forgets which columns of a group determine others when a join below repeats them.
+/// Forgets that some keys of a GROUP BY determine the others.
 ///
-/// DataFusion lets a unique column of one side of a join determine every column of a GROUP BY or DISTINCT above the join, and its
-/// `optimize_projections` then leaves keys out of a further GROUP BY: `SELECT a.id, count(*) FROM (SELECT DISTINCT a.id, b.n FROM
-/// (SELECT id FROM t GROUP BY id) AS a CROSS JOIN t AS b) AS a GROUP BY a.id, a.n` would be grouped by `a.id` alone. Such a
-/// dependency is known by its mode: rows of the join repeat the key. The rule stands before `optimize_projections`; dependencies
-/// only ever make plans smaller, so one that is forgotten changes no rows.
+/// DataFusion lets a unique column of one side of a join determine every column of a GROUP BY or DISTINCT above the join, those
+/// of the other side too. Its `optimize_projections` then leaves keys out of a further GROUP BY, and other rules leave out joins
+/// and DISTINCT: `SELECT a.id, count(*) FROM (SELECT DISTINCT a.id, b.n FROM (SELECT id FROM t GROUP BY id) AS a CROSS JOIN t AS b)
+/// AS a GROUP BY a.id, a.n` would be grouped by `a.id` alone. Only all keys together are known to be unique. The rule stands before
+/// each rule that uses what it forgets; dependencies only ever make plans smaller, so forgetting one changes no rows.
 #[derive(Debug, Default)]
 pub struct KeepGroupKeys;
 
@@ -41,12 +41,15 @@ impl OptimizerRule for KeepGroupKeys {
     }
 }
 
+/// Whether fewer than all keys are said to determine the others.
 fn is_loose(aggregate: &Aggregate) -> bool {
-    aggregate.schema.functional_dependencies().iter().any(|d| d.mode == Dependency::Multi)
+    let keys = aggregate.group_expr.len();
+    aggregate.schema.functional_dependencies().iter().any(|d| d.source_indices.len() < keys)
 }
 
 fn forget(aggregate: Aggregate) -> Result<Aggregate> {
-    let known = aggregate.schema.functional_dependencies().iter().filter(|d| d.mode == Dependency::Single);
+    let keys = aggregate.group_expr.len();
+    let known = aggregate.schema.functional_dependencies().iter().filter(|d| d.source_indices.len() >= keys);
     let known = FunctionalDependencies::new(known.cloned().collect());
     let schema = aggregate.schema.as_ref().clone().with_functional_dependencies(known)?;
     Aggregate::try_new_with_schema(aggregate.input, aggregate.group_expr, aggregate.aggr_expr, Arc::new(schema))
