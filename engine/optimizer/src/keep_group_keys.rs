@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{FunctionalDependencies, Result};
-use datafusion::logical_expr::{Aggregate, LogicalPlan};
+use datafusion::logical_expr::{Aggregate, LogicalPlan, Projection};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+use datafusion::prelude::Expr;
 
 /// Forgets that some keys of a GROUP BY determine the others.
 ///
@@ -33,9 +34,7 @@ impl OptimizerRule for KeepGroupKeys {
         }
         // Nodes above inherit dependencies, so their schemas are made again.
         plan.transform_up_with_subqueries(|node| match node.recompute_schema()? {
-            LogicalPlan::Aggregate(aggregate) if is_loose(&aggregate) => {
-                forget(aggregate).map(|aggregate| Transformed::yes(LogicalPlan::Aggregate(aggregate)))
-            }
+            LogicalPlan::Aggregate(aggregate) if is_loose(&aggregate) => forget(aggregate).map(Transformed::yes),
             other => Ok(Transformed::yes(other)),
         })
     }
@@ -47,10 +46,13 @@ fn is_loose(aggregate: &Aggregate) -> bool {
     aggregate.schema.functional_dependencies().iter().any(|d| d.source_indices.len() < keys)
 }
 
-fn forget(aggregate: Aggregate) -> Result<Aggregate> {
+/// The aggregate below a projection of all its columns, since it states itself what its keys determine.
+fn forget(aggregate: Aggregate) -> Result<LogicalPlan> {
     let keys = aggregate.group_expr.len();
     let known = aggregate.schema.functional_dependencies().iter().filter(|d| d.source_indices.len() >= keys);
     let known = FunctionalDependencies::new(known.cloned().collect());
     let schema = aggregate.schema.as_ref().clone().with_functional_dependencies(known)?;
-    Aggregate::try_new_with_schema(aggregate.input, aggregate.group_expr, aggregate.aggr_expr, Arc::new(schema))
+    let columns = schema.columns().into_iter().map(Expr::Column).collect();
+    let below = Arc::new(LogicalPlan::Aggregate(aggregate));
+    Projection::try_new_with_schema(columns, below, Arc::new(schema)).map(LogicalPlan::Projection)
 }

@@ -115,7 +115,6 @@ const WHOLE: &[&str] = &[
     "SELECT coalesce(x, 0) + 1 AS y, k, count(*) AS n FROM (SELECT 5 AS x, k FROM g) s GROUP BY CUBE (x, k)",
     "SELECT DISTINCT b, i4 FROM f",
     "SELECT count(*) FROM (SELECT DISTINCT t FROM f) x",
-    "SELECT g.id FROM g CROSS JOIN (SELECT count(*), max(id) FROM e) x",
     "SELECT max(c) FROM (SELECT count(*) AS c FROM f GROUP BY t) x",
     "SELECT sum(CASE WHEN b THEN n ELSE 0 END), sum(i4 * 2) FROM f WHERE i4 < 100 AND i4 > -100",
     // Limits.
