@@ -19,8 +19,8 @@ use datafusion::prelude::SessionConfig;
 use headwater_common::config::Config;
 use headwater_common::{Error, Result};
 use headwater_optimizer::{
-    CheckArithmetic, ExactInLists, ForgetConstants, GuardedCrossJoin, KeepGroupKeys, KeepSortKeys, MergeEqualProjections,
-    NullAwareInSubquery, PushDownCount, PushDownPlan, PushDownTopN, SliceLargeValues, YieldInJoins,
+    CheckArithmetic, ExactInLists, ForgetConstants, GuardedCrossJoin, KeepDistinct, KeepGroupKeys, KeepSortKeys,
+    MergeEqualProjections, NullAwareInSubquery, PushDownCount, PushDownPlan, PushDownTopN, SliceLargeValues, YieldInJoins,
 };
 use headwater_source::{ConnectContext, Connector, SourceRegistry};
 use parking_lot::RwLock;
@@ -203,8 +203,8 @@ fn state(
 
 /// DataFusion's rules, with those replaced that may give wrong rows.
 fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let replaced: [Arc<dyn OptimizerRule + Send + Sync>; 2] =
-        [Arc::new(GuardedCrossJoin::default()), Arc::new(KeepSortKeys::default())];
+    let replaced: [Arc<dyn OptimizerRule + Send + Sync>; 3] =
+        [Arc::new(GuardedCrossJoin::default()), Arc::new(KeepSortKeys::default()), Arc::new(KeepDistinct::default())];
     let mut rules = Optimizer::new().rules;
     for ours in replaced {
         if let Some(rule) = rules.iter_mut().find(|r| r.name() == ours.name()) {
@@ -216,7 +216,7 @@ fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         rules.insert(place, rule);
     };
     before(&mut rules, "optimize_projections", Arc::new(MergeEqualProjections));
-    for user in ["replace_distinct_aggregate", "eliminate_join", "optimize_projections"] {
+    for user in ["eliminate_join", "optimize_projections"] {
         before(&mut rules, user, Arc::new(KeepGroupKeys));
     }
     rules

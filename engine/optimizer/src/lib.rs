@@ -5,6 +5,7 @@
 //! | [`NullAwareInSubquery`] | analyzer | `x IN (sub-query)` below OR, NOT or IS NULL keeps its third truth value |
 //! | [`ExactInLists`] | analyzer | `x IN (...)` keeps its meaning beside another list of the same value |
 //! | [`GuardedCrossJoin`] | logical | DataFusion's rule, without mixing joins on `=` and on `IS NOT DISTINCT FROM` |
+//! | [`KeepDistinct`] | logical | DataFusion's `replace_distinct_aggregate`, without leaving out what is needed |
 //! | [`KeepGroupKeys`] | logical | GROUP BY above groups of a join keeps all its keys |
 //! | [`KeepSortKeys`] | logical | DataFusion's `eliminate_duplicated_expr`, without leaving out keys of ORDER BY |
 //! | [`MergeEqualProjections`] | logical | a projection over one with the same expressions computes them twice |
@@ -21,6 +22,7 @@ mod check_arithmetic;
 mod exact_in_lists;
 mod forget_constants;
 mod guarded_cross_join;
+mod keep_distinct;
 mod keep_group_keys;
 mod keep_sort_keys;
 mod merge_equal_projections;
@@ -36,6 +38,7 @@ pub use check_arithmetic::CheckArithmetic;
 pub use exact_in_lists::ExactInLists;
 pub use forget_constants::ForgetConstants;
 pub use guarded_cross_join::GuardedCrossJoin;
+pub use keep_distinct::KeepDistinct;
 pub use keep_group_keys::KeepGroupKeys;
 pub use keep_sort_keys::KeepSortKeys;
 pub use merge_equal_projections::MergeEqualProjections;
