@@ -9,7 +9,6 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, WriteOp};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::ast::{Expr, UtilityOption, Value};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -41,6 +40,7 @@ pub(crate) fn push_down(sql: &str, state: &SessionState) -> Result<Option<Statem
         return Ok(None);
     }
     let Ok(options) = parser.parser.parse_utility_options() else { return Ok(None) };
+    let options = options.iter().map(|o| (o.name.value.to_ascii_lowercase(), o.arg.is_some())).collect::<Vec<_>>();
     if !asks_for_push_down(&options)? {
         return Ok(None);
     }
@@ -52,8 +52,9 @@ pub(crate) fn push_down(sql: &str, state: &SessionState) -> Result<Option<Statem
     }
 }
 
-fn asks_for_push_down(options: &[UtilityOption]) -> Result<bool> {
-    let names: Vec<String> = options.iter().map(|o| o.name.value.to_ascii_lowercase()).collect();
+/// Whether the options, each with whether it has a value, are `PUSHDOWN`.
+fn asks_for_push_down(options: &[(String, bool)]) -> Result<bool> {
+    let names: Vec<&String> = options.iter().map(|(name, _)| name).collect();
     if names.first().is_none_or(|first| QUERIES.contains(&first.as_str())) {
         return Ok(false);
     }
@@ -65,14 +66,13 @@ fn asks_for_push_down(options: &[UtilityOption]) -> Result<bool> {
         });
         return Err(Error::invalid(format!("there is no EXPLAIN option {}{hint}", upper(unknown))));
     }
-    let Some(option) = options.iter().find(|o| o.name.value.eq_ignore_ascii_case(PUSHDOWN)) else { return Ok(false) };
-    if options.len() > 1 {
-        return Err(Error::invalid("EXPLAIN (PUSHDOWN) takes no other options"));
-    }
-    match &option.arg {
-        None => Ok(true),
-        Some(Expr::Value(value)) if value.value == Value::Boolean(true) => Ok(true),
-        Some(_) => Err(Error::invalid("PUSHDOWN takes no value; use EXPLAIN without options for the plan")),
+    match options {
+        [(name, false)] if name == PUSHDOWN => Ok(true),
+        [(name, true)] if name == PUSHDOWN => {
+            Err(Error::invalid("PUSHDOWN takes no value; use EXPLAIN without options for the plan"))
+        }
+        _ if names.iter().any(|name| *name == PUSHDOWN) => Err(Error::invalid("EXPLAIN (PUSHDOWN) takes no other options")),
+        _ => Ok(false),
     }
 }
 
