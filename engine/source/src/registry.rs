@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::execution::TaskContext;
 use headwater_common::{Error, Result, nearest};
 use parking_lot::RwLock;
 
@@ -41,6 +42,12 @@ impl SourceRegistry {
     pub fn remove(&self, name: &str) -> Result<Arc<dyn Source>> {
         let removed = self.sources.write().remove(name);
         removed.ok_or_else(|| self.unknown(name))
+    }
+
+    /// The remote database with this name among the sources of a task's session.
+    pub(crate) fn of_task(context: &TaskContext, name: &str) -> Result<Arc<dyn RemoteSource>> {
+        let sources = context.session_config().get_extension::<Self>();
+        sources.ok_or_else(|| Error::internal("the session has no source registry"))?.remote(name)
     }
 
     /// A source by name.

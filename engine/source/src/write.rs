@@ -17,18 +17,10 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use datafusion::prelude::Expr;
 use futures::StreamExt;
-use headwater_common::Error;
 
 use crate::error::ErrorExt;
 use crate::metadata::TableMeta;
 use crate::registry::SourceRegistry;
-use crate::source::RemoteSource;
-
-fn remote(context: &TaskContext, name: &str) -> Result<Arc<dyn RemoteSource>> {
-    let sources = context.session_config().get_extension::<SourceRegistry>();
-    let sources = sources.ok_or_else(|| Error::internal("the session has no source registry").into_datafusion())?;
-    sources.remote(name).map_err(ErrorExt::into_datafusion)
-}
 
 /// The columns that an INSERT leaves out, by position; an extension of the configuration it is planned with.
 ///
@@ -91,7 +83,7 @@ impl DataSink for RemoteSink {
     }
 
     async fn write_all(&self, data: SendableRecordBatchStream, context: &Arc<TaskContext>) -> Result<u64> {
-        let source = remote(context, &self.source)?;
+        let source = SourceRegistry::of_task(context, &self.source).map_err(ErrorExt::into_datafusion)?;
         let schema = Arc::new(self.schema.project(&self.given)?);
         let (target, given) = (Arc::clone(&schema), self.given.clone());
         let rows = data.map(move |batch| {
@@ -180,7 +172,7 @@ impl ExecutionPlan for RemoteChangeExec {
     }
 
     fn execute(&self, _partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let source = remote(&context, &self.source)?;
+        let source = SourceRegistry::of_task(&context, &self.source).map_err(ErrorExt::into_datafusion)?;
         let (table, change, schema) = (Arc::clone(&self.table), self.change.clone(), self.schema());
         let out = Arc::clone(&schema);
         let run = async move {

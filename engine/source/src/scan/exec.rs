@@ -12,17 +12,14 @@ use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::StatisticsArgs;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
-use futures::TryStreamExt;
-use headwater_common::{Error, Limits};
+use headwater_common::Error;
 
 use super::command::{OpenScan, PartitionBounds, RemoteText, ScanCommand, SortKey};
 use super::estimate::{count_schema, estimate};
-use super::guarded::GuardedStream;
+use super::guarded::open_guarded;
 use crate::error::ErrorExt;
 use crate::metadata::TableMeta;
-use crate::query::QueryContext;
 use crate::registry::SourceRegistry;
 
 /// Reads one table of a remote source.
@@ -139,30 +136,13 @@ impl ExecutionPlan for RemoteScanExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let config = context.session_config();
-        let sources = config
-            .get_extension::<SourceRegistry>()
-            .ok_or_else(|| Error::internal("the session has no source registry").into_datafusion())?;
-        let source = sources.remote(&self.command.source).map_err(ErrorExt::into_datafusion)?;
-        let query = config
-            .get_extension::<QueryContext>()
-            .unwrap_or_else(|| Arc::new(QueryContext::new("", Arc::new(Limits::default()))));
         let bounds = self.bounds.get(partition).cloned();
         let bounds = bounds.ok_or_else(|| Error::internal(format!("no partition {partition}")).into_datafusion())?;
-        let limits = Arc::clone(&query.limits);
-        let scan = OpenScan {
-            command: Arc::clone(&self.command),
-            bounds,
-            partition_count: self.bounds.len(),
-            schema: Arc::clone(&self.schema),
-            batch_rows: config.batch_size(),
-            query,
-        };
-        let opened = futures::stream::once(async move { source.open(scan).map_err(ErrorExt::into_datafusion) });
-        let inner = RecordBatchStreamAdapter::new(Arc::clone(&self.schema), opened.try_flatten());
-        let schema = Arc::clone(&self.schema);
-        let name = self.command.source.clone();
-        Ok(Box::pin(GuardedStream::new(Box::pin(inner), schema, name, limits, &self.metrics, partition)))
+        let (command, schema) = (Arc::clone(&self.command), Arc::clone(&self.schema));
+        let (partition_count, batch_rows) = (self.bounds.len(), context.session_config().batch_size());
+        open_guarded(&context, &self.command.source, &self.schema, &self.metrics, partition, move |source, query| {
+            source.open(OpenScan { command, bounds, partition_count, schema, batch_rows, query })
+        })
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

@@ -1,26 +1,49 @@
 //! The stream of a remote scan with its limits, its metrics and a check of every batch's schema.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::error::Result;
-use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, Time};
-use futures::{FutureExt, Stream, StreamExt};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use headwater_common::clock::Stopwatch;
 use headwater_common::{Error, Limits};
 
 use crate::error::ErrorExt;
+use crate::query::QueryContext;
+use crate::registry::SourceRegistry;
+use crate::source::RemoteSource;
+
+/// One partition of a node that reads from the source `name`: `open` starts it at the first poll.
+pub(super) fn open_guarded(
+    context: &TaskContext,
+    name: &str,
+    schema: &SchemaRef,
+    metrics: &ExecutionPlanMetricsSet,
+    partition: usize,
+    open: impl FnOnce(Arc<dyn RemoteSource>, Arc<QueryContext>) -> Result<SendableRecordBatchStream, Error> + Send + 'static,
+) -> Result<SendableRecordBatchStream> {
+    let source = SourceRegistry::of_task(context, name).map_err(ErrorExt::into_datafusion)?;
+    let query = context.session_config().get_extension::<QueryContext>();
+    let query = query.unwrap_or_else(|| Arc::new(QueryContext::new("", Arc::new(Limits::default()))));
+    let limits = Arc::clone(&query.limits);
+    let opened = futures::stream::once(async move { open(source, query).map_err(ErrorExt::into_datafusion) });
+    let inner = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), opened.try_flatten()));
+    Ok(Box::pin(GuardedStream::new(inner, Arc::clone(schema), name.to_owned(), limits, metrics, partition)))
+}
 
 /// Passes batches on until a limit of the source is reached, which is an error, never a short result.
-pub(super) struct GuardedStream {
+struct GuardedStream {
     inner: SendableRecordBatchStream,
     schema: SchemaRef,
     source: String,
-    limits: std::sync::Arc<Limits>,
+    limits: Arc<Limits>,
     rows: u64,
     bytes: u64,
     deadline: Option<Pin<Box<tokio::time::Sleep>>>,
@@ -33,11 +56,11 @@ pub(super) struct GuardedStream {
 }
 
 impl GuardedStream {
-    pub(super) fn new(
+    fn new(
         inner: SendableRecordBatchStream,
         schema: SchemaRef,
         source: String,
-        limits: std::sync::Arc<Limits>,
+        limits: Arc<Limits>,
         metrics: &ExecutionPlanMetricsSet,
         partition: usize,
     ) -> Self {

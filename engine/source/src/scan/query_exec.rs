@@ -12,20 +12,16 @@ use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::StatisticsArgs;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
-use futures::TryStreamExt;
-use headwater_common::{Error, Limits};
+use headwater_common::Error;
 
-use super::guarded::GuardedStream;
+use super::guarded::open_guarded;
 use super::remote_query::{OpenQuery, RemoteQuery};
 use crate::error::ErrorExt;
-use crate::query::QueryContext;
-use crate::registry::SourceRegistry;
 
 /// Runs the texts of a [`RemoteQuery`], one a partition.
 ///
-/// It carries data only and finds its source by name in the [`SourceRegistry`] of the task's session configuration.
+/// It carries data only and finds its source by name in the [`SourceRegistry`](crate::SourceRegistry) of the task's session configuration.
 #[derive(Debug, Clone)]
 pub struct RemoteQueryExec {
     command: Arc<RemoteQuery>,
@@ -98,29 +94,14 @@ impl ExecutionPlan for RemoteQueryExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let config = context.session_config();
-        let sources = config
-            .get_extension::<SourceRegistry>()
-            .ok_or_else(|| Error::internal("the session has no source registry").into_datafusion())?;
-        let source = sources.remote(&self.command.source).map_err(ErrorExt::into_datafusion)?;
-        let query = config
-            .get_extension::<QueryContext>()
-            .unwrap_or_else(|| Arc::new(QueryContext::new("", Arc::new(Limits::default()))));
         if partition >= self.command.texts.len() {
             return Err(Error::internal(format!("no partition {partition}")).into_datafusion());
         }
-        let limits = Arc::clone(&query.limits);
-        let open = OpenQuery {
-            command: Arc::clone(&self.command),
-            partition,
-            schema: Arc::clone(&self.schema),
-            batch_rows: config.batch_size(),
-            query,
-        };
-        let opened = futures::stream::once(async move { source.open_query(open).map_err(ErrorExt::into_datafusion) });
-        let inner = RecordBatchStreamAdapter::new(Arc::clone(&self.schema), opened.try_flatten());
-        let (schema, name) = (Arc::clone(&self.schema), self.command.source.clone());
-        Ok(Box::pin(GuardedStream::new(Box::pin(inner), schema, name, limits, &self.metrics, partition)))
+        let (command, schema) = (Arc::clone(&self.command), Arc::clone(&self.schema));
+        let batch_rows = context.session_config().batch_size();
+        open_guarded(&context, &self.command.source, &self.schema, &self.metrics, partition, move |source, query| {
+            source.open_query(OpenQuery { command, partition, schema, batch_rows, query })
+        })
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
