@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use datafusion::arrow::array::{Array, RecordBatch, UInt64Array};
-use datafusion::arrow::compute::CastOptions;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
@@ -158,27 +157,13 @@ impl Session {
         state.mark_start_execution();
         let (engine, plan) = (self.engine.clone(), plan.clone());
         let step = async move {
-            let optimized = optimize(&state, plan, parameters)?;
+            let optimized = optimize(&state, &plan, &parameters)?;
             let (physical, kept) = engine.shared.planner.plan(&optimized, &state).await.map_err(classify)?;
             explain::report(&physical, kept, engine.sources())
         };
         let batch = planning::run(tokens, &limits, step).await?;
         Ok(QueryResult { id, schema: explain::schema(), update: false, stream: once(batch) })
     }
-}
-
-/// Whole numbers in the width of the column that they are inserted into: VALUES takes them as they are.
-pub(crate) fn as_declared(plan: &LogicalPlan, parameters: Vec<ScalarValue>) -> Result<Vec<ScalarValue>> {
-    let types = plan.get_parameter_types().map_err(classify)?;
-    let declared = |i: usize| types.get(format!("${}", i + 1).as_str()).cloned().flatten();
-    let convert = |(i, value): (usize, ScalarValue)| match declared(i) {
-        Some(wanted) if wanted.is_integer() && value.data_type().is_integer() && wanted != value.data_type() => {
-            let converted = value.cast_to_with_options(&wanted, &CastOptions { safe: false, ..CastOptions::default() });
-            converted.map_err(|_| Error::invalid(format!("parameter ${} does not fit the type {wanted}", i + 1)))
-        }
-        _ => Ok(value),
-    };
-    parameters.into_iter().enumerate().map(convert).collect()
 }
 
 fn counted(id: String, count: u64) -> Result<QueryResult> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use datafusion::arrow::compute::CastOptions;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -23,7 +24,6 @@ use headwater_source::{ErrorExt, QueryContext};
 
 use crate::change::{self, Change};
 use crate::error::classify;
-use crate::execute::as_declared;
 use crate::executor;
 use crate::guard::planning;
 use crate::memory::QueryShare;
@@ -118,14 +118,14 @@ impl Run {
         state.config_mut().set_extension(Arc::clone(&query));
         let (runtime, limits) = (Arc::clone(&self.runtime), Arc::clone(&self.limits));
         let step = async move {
-            let Some(mut planned) = plan_physical(&state, plan.clone(), parameters.clone()).await? else { return Ok(None) };
+            let Some(mut planned) = plan_physical(&state, &plan, &parameters).await? else { return Ok(None) };
             if let Some(rows) = rows_of_large_values(&planned).map_err(classify)? {
                 // Operators take the size of their batches from here, some of them when they are planned.
                 let rows = rows.min(state.config().batch_size());
                 let mut small = state.config().clone().with_batch_size(rows);
                 small.options_mut().execution.enforce_batch_size_in_joins = true;
                 *state.config_mut() = small;
-                let Some(again) = plan_physical(&state, plan, parameters).await? else { return Ok(None) };
+                let Some(again) = plan_physical(&state, &plan, &parameters).await? else { return Ok(None) };
                 planned = again;
             }
             let stop = StopJoins::new(Arc::clone(query.stopped()));
@@ -141,8 +141,8 @@ impl Run {
 /// The physical plan; `None` for a change that is proven to change nothing.
 async fn plan_physical(
     state: &SessionState,
-    plan: LogicalPlan,
-    parameters: Vec<ScalarValue>,
+    plan: &LogicalPlan,
+    parameters: &[ScalarValue],
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let optimized = optimize(state, plan, parameters)?;
     if change::check(&optimized)? == Change::Empty {
@@ -154,16 +154,30 @@ async fn plan_physical(
 }
 
 /// The optimized plan with the parameters in their places.
-pub(crate) fn optimize(state: &SessionState, plan: LogicalPlan, parameters: Vec<ScalarValue>) -> Result<LogicalPlan> {
-    let bound = match parameters.is_empty() {
-        true => plan,
-        false if matches!(&plan, LogicalPlan::Dml(change) if matches!(change.op, WriteOp::Insert(_))) => {
-            let values = as_declared(&plan, parameters)?;
-            plan.with_param_values(ParamValues::from(values)).map_err(classify)?
-        }
-        false => plan.with_param_values(ParamValues::from(parameters)).map_err(classify)?,
+pub(crate) fn optimize(state: &SessionState, plan: &LogicalPlan, parameters: &[ScalarValue]) -> Result<LogicalPlan> {
+    if parameters.is_empty() {
+        return state.optimize(plan).map_err(classify);
+    }
+    let values = match plan {
+        LogicalPlan::Dml(change) if matches!(change.op, WriteOp::Insert(_)) => as_declared(plan, parameters)?,
+        _ => parameters.to_vec(),
     };
+    let bound = plan.clone().with_param_values(ParamValues::from(values)).map_err(classify)?;
     state.optimize(&bound).map_err(classify)
+}
+
+/// Whole numbers in the width of the column that they are inserted into: VALUES takes them as they are.
+fn as_declared(plan: &LogicalPlan, parameters: &[ScalarValue]) -> Result<Vec<ScalarValue>> {
+    let types = plan.get_parameter_types().map_err(classify)?;
+    let declared = |i: usize| types.get(format!("${}", i + 1).as_str()).cloned().flatten();
+    let convert = |(i, value): (usize, &ScalarValue)| match declared(i) {
+        Some(wanted) if wanted.is_integer() && value.data_type().is_integer() && wanted != value.data_type() => {
+            let converted = value.cast_to_with_options(&wanted, &CastOptions { safe: false, ..CastOptions::default() });
+            converted.map_err(|_| Error::invalid(format!("parameter ${} does not fit the type {wanted}", i + 1)))
+        }
+        _ => Ok(value.clone()),
+    };
+    parameters.iter().enumerate().map(convert).collect()
 }
 
 fn task_context(
