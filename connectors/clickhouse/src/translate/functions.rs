@@ -6,7 +6,7 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use headwater_sqlgen::translate::compare::text_of;
-use headwater_sqlgen::translate::{AggregateCall, Class, Database, Fact, Value};
+use headwater_sqlgen::translate::{AggregateCall, Class, Database, Fact, Value, scale};
 use headwater_sqlgen::{Aggregate, Expr, Operator};
 
 type Found = Result<Value, String>;
@@ -46,13 +46,6 @@ pub(super) fn cast(database: &dyn Database, value: &Value, to: &DataType) -> Fou
 
 fn finite(made: Value) -> Value {
     Value { fact: Fact { class: Class::Finite, ..made.fact }, ..made }
-}
-
-fn scale(arrow: &DataType) -> Option<i8> {
-    match arrow {
-        DataType::Decimal128(_, s) | DataType::Decimal256(_, s) => Some(*s),
-        _ => None,
-    }
 }
 
 fn precision(arrow: &DataType) -> u8 {

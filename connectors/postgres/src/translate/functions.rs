@@ -5,7 +5,7 @@
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
 use headwater_sqlgen::translate::compare::text_of;
-use headwater_sqlgen::translate::{Class, Database, Fact, Value};
+use headwater_sqlgen::translate::{Class, Database, Fact, Value, scale};
 use headwater_sqlgen::{Expr, Operator};
 
 type Found = Result<Value, String>;
@@ -99,13 +99,6 @@ fn in_utc(value: Expr) -> Expr {
 
 fn text(value: &str) -> Expr {
     Expr::Value(ScalarValue::from(value))
-}
-
-fn scale(arrow: &DataType) -> Option<i8> {
-    match arrow {
-        DataType::Decimal128(_, s) | DataType::Decimal256(_, s) => Some(*s),
-        _ => None,
-    }
 }
 
 /// Arithmetic; the server refuses what overflows.

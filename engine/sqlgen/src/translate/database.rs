@@ -114,6 +114,14 @@ impl Value {
     }
 }
 
+/// The decimal places of a type, when it is a decimal.
+pub fn scale(arrow: &DataType) -> Option<i8> {
+    match arrow {
+        DataType::Decimal128(_, s) | DataType::Decimal256(_, s) => Some(*s),
+        _ => None,
+    }
+}
+
 /// A column as the database describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnFact {

@@ -28,7 +28,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::Expr as PlanExpr;
 use headwater_source::{Kept, RemoteColumn, TableMeta, TableName};
 
-pub use database::{AggregateCall, Class, Collation, ColumnFact, Database, Fact, Part, Value};
+pub use database::{AggregateCall, Class, Collation, ColumnFact, Database, Fact, Part, Value, scale};
 
 use crate::expr::Expr;
 use crate::select::{From, JoinKind, Query};
