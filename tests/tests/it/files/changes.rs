@@ -1,6 +1,10 @@
 //! Files that change outside.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use futures::StreamExt;
 use headwater_tests::table;
@@ -91,24 +95,42 @@ async fn a_file_replaced_during_a_scan_never_gives_a_mix() {
     }
 }
 
+/// Replaces `t.parquet` by one version after the other until it is stopped.
+struct Replacing {
+    ended: Arc<AtomicBool>,
+    writer: JoinHandle<()>,
+}
+
+impl Replacing {
+    fn start(folder: &Path, versions: Vec<Vec<u8>>, pause: Duration) -> Self {
+        let (root, ended) = (folder.to_owned(), Arc::new(AtomicBool::new(false)));
+        let seen = Arc::clone(&ended);
+        let writer = std::thread::spawn(move || {
+            for version in versions.iter().cycle().skip(1) {
+                if seen.load(Ordering::Relaxed) {
+                    return;
+                }
+                write(&root, "next.tmp", version);
+                std::fs::rename(root.join("next.tmp"), root.join("t.parquet")).unwrap();
+                std::thread::sleep(pause);
+            }
+        });
+        Self { ended, writer }
+    }
+
+    fn stop(self) {
+        self.ended.store(true, Ordering::Relaxed);
+        self.writer.join().unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_replacements_under_load_never_give_a_mix() {
     let dir = folder(&[]);
     let versions: Vec<Vec<u8>> = (0..4).map(|v| parquet(&numbers(v * 100_000, v * 100_000 + 50_000), 5_000)).collect();
     write(dir.path(), "t.parquet", &versions[0]);
     let session = over(dir.path()).await;
-    let root = dir.path().to_owned();
-    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let ended = Arc::clone(&stop);
-    let writer = std::thread::spawn(move || {
-        let mut i = 0;
-        while !ended.load(std::sync::atomic::Ordering::Relaxed) {
-            i += 1;
-            write(&root, "next.tmp", &versions[i % 4]);
-            std::fs::rename(root.join("next.tmp"), root.join("t.parquet")).unwrap();
-            std::thread::sleep(std::time::Duration::from_millis(60));
-        }
-    });
+    let replacing = Replacing::start(dir.path(), versions, Duration::from_millis(60));
     for _ in 0..60 {
         let sql = "SELECT count(*), max(id) - min(id), count(DISTINCT note) FROM f.public.t";
         let read = match session.query(sql).await {
@@ -122,8 +144,7 @@ async fn many_replacements_under_load_never_give_a_mix() {
             Err(e) => assert!(e.is_retryable(), "{e}"),
         }
     }
-    stop.store(true, std::sync::atomic::Ordering::Relaxed);
-    writer.join().unwrap();
+    replacing.stop();
     for left in (0..20).rev() {
         match session.query("SELECT count(*) FROM f.public.t").await {
             Ok(result) => assert_eq!(headwater_tests::lines(&result.collect().await.unwrap()), ["50000"]),
@@ -140,18 +161,7 @@ async fn a_file_that_is_replaced_all_the_time_can_still_be_read() {
     let versions: Vec<Vec<u8>> = (0..4).map(|v| parquet(&numbers(v * 1_000, v * 1_000 + 500), 100)).collect();
     write(dir.path(), "t.parquet", &versions[0]);
     let session = over(dir.path()).await;
-    let root = dir.path().to_owned();
-    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let ended = Arc::clone(&stop);
-    let writer = std::thread::spawn(move || {
-        let mut i = 0;
-        while !ended.load(std::sync::atomic::Ordering::Relaxed) {
-            i += 1;
-            write(&root, "next.tmp", &versions[i % 4]);
-            std::fs::rename(root.join("next.tmp"), root.join("t.parquet")).unwrap();
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-    });
+    let replacing = Replacing::start(dir.path(), versions, Duration::from_millis(20));
     let mut read = 0;
     for _ in 0..100 {
         let sql = "SELECT count(*), max(id) - min(id), min(note) = max(note) FROM f.public.t";
@@ -167,7 +177,6 @@ async fn a_file_that_is_replaced_all_the_time_can_still_be_read() {
             Err(e) => assert!(e.is_retryable(), "{e}"),
         }
     }
-    stop.store(true, std::sync::atomic::Ordering::Relaxed);
-    writer.join().unwrap();
+    replacing.stop();
     assert!(read >= 95, "only {read} of 100 queries got their rows");
 }
