@@ -9,7 +9,7 @@ import sys
 import time
 
 from measure import HERE, Side, in_turn, mebibytes, memory, number, table
-from prepare import numbers_path
+from prepare import arrow_path, numbers_path
 
 COLUMNS = "id, key, price, share"
 
@@ -17,8 +17,8 @@ COLUMNS = "id, key, price, share"
 class Server:
     """A running server and the statement that reads the table there."""
 
-    def __init__(self, name: str, port: int, sql: str, command: list, folder: pathlib.Path):
-        self.name, self.port, self.sql = name, port, sql
+    def __init__(self, name: str, port: int, sql: str, command: list, folder: pathlib.Path, streams_only: bool = False):
+        self.name, self.port, self.sql, self.streams_only = name, port, sql, streams_only
         self.log = open(folder / f"server-{port}.log", "w")
         self.process = subprocess.Popen([str(c) for c in command], stdout=self.log, stderr=self.log)
         for _ in range(1200):
@@ -49,11 +49,15 @@ def start(cache: pathlib.Path, bin: pathlib.Path, rows: int) -> list[Server]:
     path, tools = numbers_path(cache, rows), pathlib.Path(sys.executable).parent
     folder = cache / "servers-flight"
     folder.mkdir(exist_ok=True)
-    (folder / "headwater.toml").write_text(f'[sources.files]\nkind = "files"\nroot = "{path.parent}"\n')
+    for name, root in [("parquet", path.parent), ("arrow", arrow_path(cache, rows).parent)]:
+        (folder / f"{name}.toml").write_text(f'[sources.files]\nkind = "files"\nroot = "{root}"\n')
     servers = [Server("bare arrow-flight, batches in memory", 23101, "table", [
         bin / "headwater-benchmarks", "ceiling", "--listen", "127.0.0.1:23101", "--parquet", path], folder)]
     servers.append(Server("**Headwater**, Parquet", 23102, f"SELECT {COLUMNS} FROM files.public.numbers", [
-        bin / "headwater", "serve", "--config", folder / "headwater.toml", "--listen", "127.0.0.1:23102"], folder))
+        bin / "headwater", "serve", "--config", folder / "parquet.toml", "--listen", "127.0.0.1:23102"], folder))
+    servers.append(Server("**Headwater**, Arrow IPC file", 23107, f"SELECT {COLUMNS} FROM files.public.numbers", [
+        bin / "headwater", "serve", "--config", folder / "arrow.toml", "--listen", "127.0.0.1:23107"], folder,
+        streams_only=True))
     servers.append(Server("Sail, Parquet", 23103, f"SELECT {COLUMNS} FROM parquet.`{path}`", [
         tools / "sail", "flight", "server", "--port", "23103"], folder))
     servers.append(Server("ROAPI, in memory", 23104, f"SELECT {COLUMNS} FROM numbers", [
@@ -117,8 +121,10 @@ def measure(cache: pathlib.Path, bin: pathlib.Path, rows: int, repeats: int) -> 
         print(f"## Arrow Flight SQL\n\n{rows} rows of 2 bigint and 2 double columns ({rows * 32 / 1e6:.0f} MB as Arrow); medians "
               f"of {repeats} runs; servers and clients on this machine.\n")
         streams(servers, rows, repeats)
-        statements(servers, 1000 if rows > 1_000_000 else 20, min(repeats, 3))
-        threads(servers, 3.0 if rows > 1_000_000 else 0.5, min(repeats, 3))
+        # The same server twice would only take turns with itself.
+        servers_once = [s for s in servers if not s.streams_only]
+        statements(servers_once, 1000 if rows > 1_000_000 else 20, min(repeats, 3))
+        threads(servers_once, 3.0 if rows > 1_000_000 else 0.5, min(repeats, 3))
     finally:
         for server in servers:
             server.stop()

@@ -124,10 +124,11 @@ def machine() -> None:
 def main() -> None:
     import federation
     import flight
+    import optimizer
     import postgres
 
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["postgres", "flight", "federation", "all"])
+    parser.add_argument("what", choices=["postgres", "flight", "federation", "optimizer", "all"])
     parser.add_argument("--cache", type=pathlib.Path, required=True)
     parser.add_argument("--bin", type=pathlib.Path, required=True)
     parser.add_argument("--sf", required=True)
@@ -141,6 +142,8 @@ def main() -> None:
         flight.measure(given.cache, given.bin, given.rows, given.repeats)
     if given.what in ("federation", "all"):
         federation.measure(given.cache, given.bin, given.sf, given.repeats)
+    if given.what in ("optimizer", "all"):
+        optimizer.measure(given.cache, given.bin, given.sf, given.repeats)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # Measures Headwater and its peers in one run, side by side, and prints the tables as Markdown.
-#   run.sh [postgres|flight|federation|all] [--sf N] [--rows N] [--repeats N] [--smoke] [--final]
-#     --sf N       scale factor of TPC-H (default 1: 6 million rows of lineitem; of federation 0.1)
+#   run.sh [postgres|flight|federation|optimizer|all] [--sf N] [--rows N] [--repeats N] [--smoke] [--final]
+#     --sf N       scale factor of TPC-H (default 1: 6 million rows of lineitem; of federation and optimizer 0.1)
 #     --rows N     rows of the table that Flight serves (default 10000000)
 #     --repeats N  runs of each side (default 5)
 #     --smoke      a tiny run with debug binaries, to see that everything works; its numbers say nothing
 #     --final      measures what is prepared: builds and installs nothing; at most 12 minutes
 #     --write      puts the tables into README.md beside this file
-# Everything is kept in $HEADWATER_BENCHMARKS (default /var/tmp/headwater-benchmarks); remove that folder to start anew.
+# Everything is kept in $BENCHMARKS_CACHE (default /var/tmp/headwater-benchmarks); remove that folder to start anew.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd); ROOT=$(dirname "$HERE")
-CACHE=${HEADWATER_BENCHMARKS:-/var/tmp/headwater-benchmarks}
+CACHE=${BENCHMARKS_CACHE:-/var/tmp/headwater-benchmarks}
 WHAT=all; SF=; ROWS=10000000; REPEATS=5; PROFILE=release; FINAL=; WRITE=
 while (($#)); do
   case $1 in
-    postgres | flight | federation | all) WHAT=$1 ;;
+    postgres | flight | federation | optimizer | all) WHAT=$1 ;;
     --sf) SF=$2; shift ;;
     --rows) ROWS=$2; shift ;;
     --repeats) REPEATS=$2; shift ;;
@@ -25,7 +25,7 @@ while (($#)); do
   esac
   shift
 done
-[ -n "$SF" ] || { SF=1; [ "$WHAT" = federation ] && SF=0.1; }
+[ -n "$SF" ] || { SF=1; case $WHAT in federation | optimizer) SF=0.1 ;; esac; }
 measures() { [ "$WHAT" = all ] || [ "$WHAT" = "$1" ]; }
 say() { printf '%s\n' "$*" >&2; }
 mkdir -p "$CACHE/data"; chmod 755 "$CACHE"; PYTHON=$CACHE/venv/bin/python; BIN=$CACHE/bin-$PROFILE
@@ -64,7 +64,7 @@ fi
 if measures flight; then
   "$PYTHON" "$HERE/prepare.py" numbers --cache "$CACHE" --rows "$ROWS" ${FINAL:+--only-check} >&2
 fi
-if measures federation; then
+if measures federation || measures optimizer; then
   PORT_BASE=23000 "$ROOT/tests/servers/up.sh" "$CACHE/servers" pg15 clickhouse >&2
   "$PYTHON" "$HERE/prepare.py" tpch --cache "$CACHE" --sf "$SF" ${FINAL:+--only-check} >&2
 fi

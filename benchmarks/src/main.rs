@@ -4,6 +4,7 @@
 mod ceiling;
 mod copy;
 mod federation;
+mod look_up;
 mod memory;
 mod scan;
 
@@ -27,18 +28,33 @@ struct Arguments {
 enum Side {
     /// Runs a query over one source through the engine and drops its batches.
     Scan {
-        /// The kind of the source: postgres or clickhouse.
+        /// The kind of the source: postgres, clickhouse, mongodb or redis.
         #[arg(long, default_value = "postgres")]
         kind: String,
         /// The server.
         #[arg(long)]
         url: String,
-        /// The query; the source is `pg` or `ch`.
+        /// The query; the source is `pg`, `ch`, `mg` or `r`.
         #[arg(long)]
         sql: String,
         /// Connections, and partitions of the plan.
         #[arg(long, default_value_t = 1)]
         connections: u64,
+    },
+    /// Runs a prepared statement for one key after the other.
+    LookUp {
+        /// The kind of the source: redis or mongodb.
+        #[arg(long, default_value = "redis")]
+        kind: String,
+        /// The server.
+        #[arg(long)]
+        url: String,
+        /// The statement; its one parameter is a text, and the source is `r` or `mg`.
+        #[arg(long)]
+        sql: String,
+        /// How often it runs.
+        #[arg(long)]
+        count: u64,
     },
     /// Reads `COPY table TO STDOUT (FORMAT binary)` over one connection and drops the bytes.
     Copy {
@@ -98,6 +114,7 @@ fn start(side: Side) -> Result<(), Failure> {
     let measured = runtime.block_on(async {
         match side {
             Side::Scan { kind, url, sql, connections } => scan::run(&kind, &url, &sql, connections).await,
+            Side::LookUp { kind, url, sql, count } => look_up::run(&kind, &url, &sql, count).await,
             Side::Copy { url, from } => copy::run(&url, &from).await,
             Side::Federation { config, without_push_down } => federation::serve(&config, without_push_down).await,
             Side::Ceiling { listen, parquet, rows } => ceiling::serve(listen, &parquet, rows).await,

@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Runs SQL: typed, from a file or from the command line.
     Sql(Box<SqlArgs>),
+    /// Draws the result of a query as an SVG picture: lines over time, bands between bounds, marked points.
+    Plot(Box<SqlArgs>),
     /// Checks the configuration, the machine and every source, and says what to do where something is wrong.
     Doctor(DoctorArgs),
     /// Prints the version.
@@ -124,8 +126,13 @@ pub(crate) struct SqlArgs {
     #[arg(long)]
     pub(crate) timing: bool,
     /// File of the typed lines; an empty name keeps none [default: ~/.local/state/headwater/history].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = any_path)]
     pub(crate) history: Option<PathBuf>,
+}
+
+/// A path, which may be empty.
+fn any_path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
+    Ok(PathBuf::from(text))
 }
 
 /// How to sign in to a server.

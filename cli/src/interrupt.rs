@@ -35,15 +35,16 @@ impl Interrupts {
     }
 }
 
-/// Waits for SIGINT or SIGTERM.
-pub(crate) async fn termination() -> Result<()> {
+/// Listens to SIGINT and SIGTERM from now on; the future waits for the first of them.
+pub(crate) fn termination() -> Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| signal_error(&e))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| signal_error(&e))?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 fn signal_error(error: &std::io::Error) -> Error {

@@ -6,9 +6,11 @@ mod connection;
 mod demo;
 mod doctor;
 mod format;
+mod heaps;
 mod interrupt;
 mod logging;
 mod output;
+mod plot;
 mod repl;
 mod run;
 mod serve;
@@ -21,9 +23,13 @@ use clap::Parser;
 use headwater_common::{Error, Result};
 
 use args::{Cli, Command};
+use format::Format;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if matches!(cli.command, Command::Serve(_)) {
+        heaps::one_a_core();
+    }
     match start(&cli) {
         Ok(code) => code,
         Err(e) => {
@@ -49,7 +55,8 @@ async fn dispatch(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Demo(args) => demo::main(args).await,
         Command::Serve(args) => serve::main(args).await,
-        Command::Sql(args) => sql::main(args).await,
+        Command::Sql(args) => sql::main(args, args.format).await,
+        Command::Plot(args) => sql::main(args, Format::Svg).await,
         Command::Doctor(args) => doctor::main(args).await,
         Command::Version => {
             println!("headwater {}", env!("CARGO_PKG_VERSION"));

@@ -21,14 +21,13 @@ pub(crate) async fn main(args: &ServeArgs) -> Result<ExitCode> {
     let engine = headwater_flight_server::wire::engine(config).await?;
     report(&engine);
     let server = Server::bind(engine.clone(), &settings).await?;
+    let terminated = termination()?;
     let (tls, sign_in) = (settings.tls_certificate.is_some(), !(settings.users.is_empty() && settings.tokens.is_empty()));
     tracing::info!(address = %server.local_address(), tls, sign_in, "Flight SQL is ready");
     let grace_ms = settings.shutdown_grace_ms;
     let stop = async move {
-        match termination().await {
-            Ok(()) => tracing::info!(grace_ms, "stopping: no new calls, running ones may end"),
-            Err(e) => tracing::error!(error = %e, "stopping"),
-        }
+        terminated.await;
+        tracing::info!(grace_ms, "stopping: no new calls, running ones may end");
     };
     server.serve(stop).await?;
     engine.shutdown().await;

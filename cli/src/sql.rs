@@ -8,7 +8,7 @@ use headwater_common::{Error, Result};
 
 use crate::args::SqlArgs;
 use crate::connection::Connection;
-use crate::format::Style;
+use crate::format::{Format, Style};
 use crate::interrupt::Interrupts;
 use crate::output::Output;
 use crate::repl::{Ended, Shell};
@@ -17,12 +17,12 @@ use crate::run::Display;
 /// Exit code after Ctrl-C, as shells have it (128 + SIGINT).
 const EXIT_INTERRUPTED: u8 = 130;
 
-/// Runs what the options ask for.
-pub(crate) async fn main(args: &SqlArgs) -> Result<ExitCode> {
+/// Runs what the options ask for; results are written in a format.
+pub(crate) async fn main(args: &SqlArgs, format: Format) -> Result<ExitCode> {
     let texts = texts(args)?;
     let connection = Connection::open(args).await?;
     let output = args.output.as_deref().map_or(Ok(Output::Standard), Output::replacing)?;
-    let style = Style { format: args.format, null: args.null.clone(), max_rows: args.max_rows, width: None };
+    let style = Style { format, null: args.null.clone(), max_rows: args.max_rows, width: None };
     let display = Display { style, timing: args.timing };
     let mut shell = Shell::new(connection, display, output, Interrupts::default(), args.keep_going);
     let ended = match &texts {

@@ -4,7 +4,9 @@
 //! `DELETE FROM t WHERE filters`; a join, a sub-query, a LIMIT or a filter that was folded away would be lost, and more rows
 //! would change than were asked for. Such plans are refused here, and one that was proven empty changes nothing.
 
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{DmlStatement, LogicalPlan, WriteOp};
+use datafusion::prelude::Expr;
 use headwater_common::{Error, Result};
 
 /// What a plan changes.
@@ -16,6 +18,31 @@ pub(crate) enum Change {
     Empty,
     /// Plain filters over the table.
     Plain,
+}
+
+/// Refuses a DELETE or UPDATE with a sub-query before rules make other rows or filters of it.
+pub(crate) fn check_asked(plan: &LogicalPlan) -> Result<()> {
+    let LogicalPlan::Dml(DmlStatement { table_name, op, input, .. }) = plan else { return Ok(()) };
+    let verb = match op {
+        WriteOp::Delete => "DELETE",
+        WriteOp::Update => "UPDATE",
+        _ => return Ok(()),
+    };
+    let mut found = None;
+    // Looking does not fail.
+    let _ = input.apply(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|e| {
+                found = match e {
+                    Expr::ScalarSubquery(_) => Some("a sub-query"),
+                    Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_) => Some("a join or a sub-query"),
+                    _ => found,
+                };
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    });
+    found.map_or(Ok(()), |what| Err(refused(verb, &table_name.to_string(), what)))
 }
 
 /// Checks an optimized plan.
@@ -57,9 +84,7 @@ pub(crate) fn check(plan: &LogicalPlan) -> Result<Change> {
     }
 }
 
-fn has_subquery(expr: &datafusion::prelude::Expr) -> bool {
-    use datafusion::common::tree_node::TreeNode;
-    use datafusion::prelude::Expr;
+fn has_subquery(expr: &Expr) -> bool {
     expr.exists(|e| {
         Ok(matches!(e, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_)))
     })

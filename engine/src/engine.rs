@@ -10,12 +10,13 @@ use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use headwater_common::config::{Config, Options, check_source_name};
 use headwater_common::{Error, Limits, Result, nearest};
+use headwater_registry::Registry;
 use headwater_source::catalog::SharedCatalog;
 use headwater_source::{ConnectContext, Connector, SourceCatalog, SourceRegistry};
 use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 
-use crate::builder::EngineBuilder;
+use crate::builder::{EngineBuilder, ResolveFunctions};
 use crate::catalog::{Catalogs, OWN_CATALOG, SYSTEM_SCHEMA, WithSystem};
 use crate::executor;
 use crate::planner::Planner;
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) limits: Arc<Limits>,
     pub(crate) sources: Arc<Sources>,
+    pub(crate) models: Arc<Registry>,
+    pub(crate) resolvers: Vec<ResolveFunctions>,
     pub(crate) state: SessionState,
     pub(crate) runtime: Arc<RuntimeEnv>,
     pub(crate) planner: Planner,
@@ -135,6 +138,11 @@ impl Engine {
     /// The sources by name.
     pub fn sources(&self) -> &Arc<SourceRegistry> {
         &self.shared.sources.registry
+    }
+
+    /// The stored models.
+    pub fn models(&self) -> &Arc<Registry> {
+        &self.shared.models
     }
 
     /// The catalogs of all sources, by name.

@@ -1,13 +1,44 @@
 //! DataFusion's errors as Headwater's: what went wrong, without internals.
 
 use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use headwater_common::{Error, ErrorKind, Origin};
 use headwater_source::error::find;
-use headwater_source::redact::without_values;
+use headwater_source::redact::without_values_but;
 
 /// Turns any error of planning or running a query into Headwater's.
 pub fn classify(error: DataFusionError) -> Error {
+    classified(error, &|_| false)
+}
+
+/// The error of a statement, with the values in it that are words of the statement.
+pub(crate) fn of_statement(error: Error, sql: &str) -> Error {
+    let Some(cause) = std::error::Error::source(&error).and_then(|e| e.downcast_ref::<DataFusionError>()) else {
+        return error;
+    };
+    if find(cause).is_some() || error.kind() != ErrorKind::InvalidInput {
+        return error;
+    }
+    let words = words(sql);
+    let own = |word: &str| words.iter().any(|own| own.eq_ignore_ascii_case(word));
+    let message = describe(cause, &own).1;
+    Error::new(error.kind(), error.origin().clone(), message).retryable(error.is_retryable()).with_cause(error)
+}
+
+/// The texts, numbers and names of a statement.
+fn words(sql: &str) -> Vec<String> {
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize().unwrap_or_default();
+    let word = |token| match token {
+        Token::SingleQuotedString(text) | Token::Number(text, _) => Some(text),
+        Token::Word(word) => Some(word.value),
+        _ => None,
+    };
+    tokens.into_iter().filter_map(word).filter(|word| !word.is_empty()).collect()
+}
+
+fn classified(error: DataFusionError, own: &dyn Fn(&str) -> bool) -> Error {
     if let Some(found) = find(&error) {
         let copy = Error::new(found.kind(), found.origin().clone(), found.message()).retryable(found.is_retryable());
         return copy.with_cause(error);
@@ -17,21 +48,22 @@ pub fn classify(error: DataFusionError) -> Error {
             let message = "the query needs more temporary files than it may use; the limit is set by limits.spill_bytes";
             (ErrorKind::LimitExceeded, message.to_owned())
         }
-        _ => describe(&error),
+        _ => describe(&error, own),
     };
     let origin = if kind == ErrorKind::Internal { Origin::Engine } else { Origin::Client };
     Error::new(kind, origin, message).with_cause(error)
 }
 
-fn describe(error: &DataFusionError) -> (ErrorKind, String) {
+fn describe(error: &DataFusionError, own: &dyn Fn(&str) -> bool) -> (ErrorKind, String) {
     match error {
         DataFusionError::Context(context, inner) if inner_is_opaque(inner) => {
-            (describe(inner).0, format!("{context}: {}", describe(inner).1))
+            let (kind, text) = describe(inner, own);
+            (kind, format!("{context}: {text}"))
         }
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => describe(inner),
-        DataFusionError::Shared(inner) => describe(inner),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => describe(inner, own),
+        DataFusionError::Shared(inner) => describe(inner, own),
         DataFusionError::Collection(all) => match all.first() {
-            Some(first) => describe(first),
+            Some(first) => describe(first, own),
             None => (ErrorKind::Internal, "an error without description".into()),
         },
         DataFusionError::SQL(e, _) if matches!(e.as_ref(), ParserError::RecursionLimitExceeded) => {
@@ -47,8 +79,8 @@ fn describe(error: &DataFusionError) -> (ErrorKind, String) {
             ErrorKind::LimitExceeded,
             format!("{}; raise limits.memory_bytes or limits.spill_bytes, or ask for less", clean(message)),
         ),
-        DataFusionError::Execution(message) => (ErrorKind::InvalidInput, without_values(&clean(message))),
-        DataFusionError::ArrowError(e, _) => (ErrorKind::InvalidInput, without_values(&clean(&e.to_string()))),
+        DataFusionError::Execution(message) => (ErrorKind::InvalidInput, without_values_but(&clean(message), own)),
+        DataFusionError::ArrowError(e, _) => (ErrorKind::InvalidInput, without_values_but(&clean(&e.to_string()), own)),
         DataFusionError::ObjectStore(e) => (ErrorKind::SourceFailed, clean(&e.to_string())),
         DataFusionError::ParquetError(e) => (ErrorKind::SourceFailed, clean(&e.to_string())),
         DataFusionError::IoError(e) => (ErrorKind::Internal, clean(&e.to_string())),

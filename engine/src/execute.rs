@@ -10,20 +10,21 @@ use datafusion::arrow::array::{Array, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
-use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use headwater_common::{Error, Limits, Result};
 use headwater_source::{ErrorExt, QueryContext};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::error::classify;
-use crate::explain;
+use crate::constant_row;
+use crate::error::{classify, of_statement};
 use crate::guard::planning;
 use crate::prepared::{Prepared, Work, count_schema};
 use crate::run::{Run, optimize};
 use crate::session::Session;
+use crate::{explain, explain_rewrites};
 
 /// A running query. Dropping it stops the work, also at the sources.
 pub struct QueryResult {
@@ -60,6 +61,14 @@ impl QueryResult {
         self.stream
     }
 
+    /// The same, with errors in the words of the statement.
+    fn of_statement(mut self, sql: &str) -> Self {
+        let sql = sql.to_owned();
+        let stream = self.stream.map_err(move |e| of_statement(classify(e), &sql).into_datafusion());
+        self.stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream));
+        self
+    }
+
     /// All batches.
     pub async fn collect(mut self) -> Result<Vec<RecordBatch>> {
         let mut batches = Vec::new();
@@ -93,10 +102,18 @@ impl Session {
         }
         let id = uuid::Uuid::new_v4().to_string();
         match &prepared.inner.work {
-            Work::Plan(plan) => self.run_plan(id, plan, prepared.inner.tokens, parameters).await,
+            Work::Plan(plan) => {
+                let run = self.run_plan(id, plan, prepared.inner.tokens, parameters).await;
+                run.map(|result| result.of_statement(prepared.sql())).map_err(|e| of_statement(e, prepared.sql()))
+            }
             Work::PushDown(plan) => self.explain_push_down(id, plan, prepared.inner.tokens, parameters).await,
+            Work::Rewrites(plan) => self.explain_rewrites(id, plan, prepared.inner.tokens, parameters).await,
             Work::Source(statement) => {
                 let count = self.run_source_statement(statement).await?;
+                counted(id, count)
+            }
+            Work::Model(statement) => {
+                let count = self.run_model_statement(statement).await?;
                 counted(id, count)
             }
             Work::Set(key, value) => {
@@ -124,6 +141,10 @@ impl Session {
             (Arc::clone(&inner.state), Arc::clone(&inner.limits))
         };
         let query = Arc::new(QueryContext::new(id.clone(), Arc::clone(&limits)));
+        if let Some(row) = constant_row::of(plan) {
+            let stream = Box::pin(BoundedStream::new(once(row), limits, query, permit));
+            return Ok(QueryResult { id, schema: stream.schema(), update: false, stream });
+        }
         let update = matches!(plan, LogicalPlan::Dml(_));
         let run = Run {
             state,
@@ -142,6 +163,14 @@ impl Session {
 }
 
 impl Session {
+    /// The state of a statement that starts now, and its limits.
+    fn starting(&self) -> (SessionState, Arc<Limits>) {
+        let inner = self.inner.read();
+        let mut state = inner.state.as_ref().clone();
+        state.mark_start_execution();
+        (state, Arc::clone(&inner.limits))
+    }
+
     /// What each source would receive for a plan, and which parts stay here.
     async fn explain_push_down(
         &self,
@@ -150,19 +179,30 @@ impl Session {
         tokens: usize,
         parameters: Vec<ScalarValue>,
     ) -> Result<QueryResult> {
-        let (mut state, limits) = {
-            let inner = self.inner.read();
-            (inner.state.as_ref().clone(), Arc::clone(&inner.limits))
-        };
-        state.mark_start_execution();
+        let (state, limits) = self.starting();
         let (engine, plan) = (self.engine.clone(), plan.clone());
         let step = async move {
             let optimized = optimize(&state, &plan, &parameters)?;
-            let (physical, kept) = engine.shared.planner.plan(&optimized, &state).await.map_err(classify)?;
+            let (physical, kept) = engine.shared.planner.explain(&optimized, &state).await.map_err(classify)?;
             explain::report(&physical, kept, engine.sources())
         };
         let batch = planning::run(tokens, &limits, step).await?;
         Ok(QueryResult { id, schema: explain::schema(), update: false, stream: once(batch) })
+    }
+
+    /// Which rules change a plan, and how.
+    async fn explain_rewrites(
+        &self,
+        id: String,
+        plan: &LogicalPlan,
+        tokens: usize,
+        parameters: Vec<ScalarValue>,
+    ) -> Result<QueryResult> {
+        let (state, limits) = self.starting();
+        let (planner, plan) = (self.engine.shared.planner.clone(), plan.clone());
+        let step = async move { explain_rewrites::report(&state, &plan, &parameters, planner).await };
+        let batch = planning::run(tokens, &limits, step).await?;
+        Ok(QueryResult { id, schema: explain_rewrites::schema(), update: false, stream: once(batch) })
     }
 }
 

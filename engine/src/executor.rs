@@ -15,9 +15,6 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::expressions::Literal;
-use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
-use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
 use headwater_common::{Error, Result};
@@ -25,8 +22,6 @@ use headwater_source::ErrorExt;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
-
-use crate::error::classify;
 
 /// Stack of a thread. Only the part that is used takes memory.
 const STACK_BYTES: usize = 64 << 20;
@@ -126,9 +121,6 @@ fn unexpected() -> Error {
 
 /// The batches of a plan that runs on the query threads, at most one batch ahead of its reader. Dropping it stops the plan.
 pub(crate) fn stream(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-    if is_constant(&plan) {
-        return execute_stream(plan, context).map_err(classify);
-    }
     let schema = plan.schema();
     let (sender, receiver) = mpsc::channel(1);
     let task = handle()?.spawn(async move {
@@ -148,12 +140,6 @@ pub(crate) fn stream(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) ->
         }
     });
     Ok(Box::pin(PlanStream { schema, receiver, task: Some(Owned(task)) }))
-}
-
-/// Whether a plan is one row of constants, such as the `SELECT 1` with which clients try a connection: its reader may compute it.
-fn is_constant(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    let Some(projection) = plan.downcast_ref::<ProjectionExec>() else { return false };
-    projection.input().is::<PlaceholderRowExec>() && projection.expr().iter().all(|p| p.expr.is::<Literal>())
 }
 
 /// See [`stream`].

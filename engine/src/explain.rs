@@ -14,21 +14,34 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::Token;
 use headwater_common::{Error, Result, nearest};
 use headwater_optimizer::KeptPart;
-use headwater_source::scan::{estimate, width};
-use headwater_source::{RemoteQueryExec, RemoteScanExec, SourceRegistry};
+use headwater_source::scan::{column_width, width};
+use headwater_source::{KeyFilter, RemoteQueryExec, RemoteScanExec, SharedReadExec, SourceRegistry};
 
 use crate::error::classify;
 
 const PUSHDOWN: &str = "pushdown";
+const REWRITES: &str = "rewrites";
+/// Begin of the reason in the line of a text that run-time keys will restrict.
+const KEYS_FROM: &str = "keys from";
 
 /// Every option that may stand in the parentheses after EXPLAIN.
-const OPTIONS: &[&str] = &[PUSHDOWN, "analyze", "verbose", "format", "metrics", "level", "timing", "summary", "costs"];
+const OPTIONS: &[&str] =
+    &[PUSHDOWN, REWRITES, "analyze", "verbose", "format", "metrics", "level", "timing", "summary", "costs"];
 
 /// Words that begin a query in parentheses instead of options.
 const QUERIES: &[&str] = &["select", "with", "values", "table", "insert", "update", "delete", "merge"];
 
-/// The statement after `EXPLAIN (PUSHDOWN)`; `None` for any other statement.
-pub(crate) fn push_down(sql: &str, state: &SessionState) -> Result<Option<Statement>> {
+/// What is explained of a query without running it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Explained {
+    /// What each source receives.
+    PushDown,
+    /// Which rules changed the plan.
+    Rewrites,
+}
+
+/// The statement after `EXPLAIN (PUSHDOWN)` or `EXPLAIN (REWRITES)`; `None` for any other statement.
+pub(crate) fn explained(sql: &str, state: &SessionState) -> Result<Option<(Explained, Statement)>> {
     if !sql.as_bytes().windows(7).any(|word| word.eq_ignore_ascii_case(b"explain")) {
         return Ok(None);
     }
@@ -41,22 +54,20 @@ pub(crate) fn push_down(sql: &str, state: &SessionState) -> Result<Option<Statem
     }
     let Ok(options) = parser.parser.parse_utility_options() else { return Ok(None) };
     let options = options.iter().map(|o| (o.name.value.to_ascii_lowercase(), o.arg.is_some())).collect::<Vec<_>>();
-    if !asks_for_push_down(&options)? {
-        return Ok(None);
-    }
+    let Some(asked) = asked(&options)? else { return Ok(None) };
     let statement = parser.parse_statement().map_err(classify)?;
     while parser.parser.consume_token(&Token::SemiColon) {}
     match parser.parser.peek_token().token {
-        Token::EOF => Ok(Some(statement)),
+        Token::EOF => Ok(Some((asked, statement))),
         other => Err(Error::invalid(format!("expected the end of the statement, found: {other}"))),
     }
 }
 
-/// Whether the options, each with whether it has a value, are `PUSHDOWN`.
-fn asks_for_push_down(options: &[(String, bool)]) -> Result<bool> {
+/// What the options, each with whether it has a value, ask for beside what DataFusion explains.
+fn asked(options: &[(String, bool)]) -> Result<Option<Explained>> {
     let names: Vec<&String> = options.iter().map(|(name, _)| name).collect();
     if names.first().is_none_or(|first| QUERIES.contains(&first.as_str())) {
-        return Ok(false);
+        return Ok(None);
     }
     let upper = |name: &str| name.to_ascii_uppercase();
     if let Some(unknown) = names.iter().find(|n| !OPTIONS.contains(&n.as_str())) {
@@ -66,18 +77,24 @@ fn asks_for_push_down(options: &[(String, bool)]) -> Result<bool> {
         });
         return Err(Error::invalid(format!("there is no EXPLAIN option {}{hint}", upper(unknown))));
     }
-    match options {
-        [(name, false)] if name == PUSHDOWN => Ok(true),
-        [(name, true)] if name == PUSHDOWN => {
-            Err(Error::invalid("PUSHDOWN takes no value; use EXPLAIN without options for the plan"))
+    for (own, explained) in [(PUSHDOWN, Explained::PushDown), (REWRITES, Explained::Rewrites)] {
+        match options {
+            [(name, false)] if name == own => return Ok(Some(explained)),
+            [(name, true)] if name == own => {
+                let message = format!("{} takes no value; use EXPLAIN without options for the plan", upper(own));
+                return Err(Error::invalid(message));
+            }
+            _ if names.iter().any(|name| *name == own) => {
+                return Err(Error::invalid(format!("EXPLAIN ({}) takes no other options", upper(own))));
+            }
+            _ => {}
         }
-        _ if names.iter().any(|name| *name == PUSHDOWN) => Err(Error::invalid("EXPLAIN (PUSHDOWN) takes no other options")),
-        _ => Ok(false),
     }
+    Ok(None)
 }
 
-/// Refuses what has no push-down to explain.
-pub(crate) fn check(plan: &LogicalPlan) -> Result<()> {
+/// Refuses what has nothing to explain.
+pub(crate) fn check(plan: &LogicalPlan, asked: Explained) -> Result<()> {
     let explained = match plan {
         LogicalPlan::Dml(change) => matches!(change.op, WriteOp::Insert(_)),
         LogicalPlan::Explain(_)
@@ -88,7 +105,8 @@ pub(crate) fn check(plan: &LogicalPlan) -> Result<()> {
         | LogicalPlan::DescribeTable(_) => false,
         _ => true,
     };
-    if explained { Ok(()) } else { Err(Error::unsupported("EXPLAIN (PUSHDOWN) explains queries and INSERT only")) }
+    let name = if asked == Explained::PushDown { "PUSHDOWN" } else { "REWRITES" };
+    if explained { Ok(()) } else { Err(Error::unsupported(format!("EXPLAIN ({name}) explains queries and INSERT only"))) }
 }
 
 /// Schema of the explanation.
@@ -146,28 +164,62 @@ fn statements(plan: &Arc<dyn ExecutionPlan>, sources: &SourceRegistry, lines: &m
         let source = sources.remote(&command.source)?;
         let texts = scan.bounds().iter().map(|bounds| source.render(command, bounds).map(|text| text.text));
         let texts: Vec<String> = texts.collect::<Result<_>>()?;
-        let rows = number(&estimate(scan.table(), command).num_rows);
-        add(lines, &command.source, texts, rows, &scan.schema());
+        let rows = number(&scan.estimated().num_rows);
+        let row_bytes: f64 = match command.count {
+            true => scan.schema().fields().iter().map(|f| width(f.data_type())).sum(),
+            false => command.columns.iter().map(|name| column_width(scan.table(), name)).sum(),
+        };
+        add(
+            lines,
+            &command.source,
+            texts,
+            rows,
+            rows.map(|rows| rows as f64 * row_bytes),
+            keys(scan.keys(), &scan.schema()),
+        );
+    }
+    if let Some(shared) = plan.downcast_ref::<SharedReadExec>().filter(|shared| shared.is_first()) {
+        statements(shared.read(), sources, lines)?;
     }
     if let Some(query) = plan.downcast_ref::<RemoteQueryExec>() {
         let command = query.command();
         let texts = command.texts.iter().map(|text| text.text.clone()).collect();
-        add(lines, &command.source, texts, number(&query.estimated().num_rows), &query.schema());
+        let bytes = number(&query.estimated().total_byte_size).map(|bytes| bytes as f64);
+        add(lines, &command.source, texts, number(&query.estimated().num_rows), bytes, keys(query.keys(), &query.schema()));
     }
     plan.children().into_iter().try_for_each(|child| statements(child, sources, lines))
 }
 
+/// The columns that keys will restrict, and where the keys come from.
+fn keys(keys: &[KeyFilter], schema: &SchemaRef) -> (Option<String>, Option<String>) {
+    if keys.is_empty() {
+        return (None, None);
+    }
+    let columns: Vec<&str> = keys.iter().map(|k| schema.field(k.column).name().as_str()).collect();
+    let from: Vec<&str> = keys.iter().map(|k| k.from.as_str()).collect();
+    let reason = format!("{KEYS_FROM} {}: sent when the query runs, if they save rows", from.join(", "));
+    (Some(columns.join(", ")), Some(reason))
+}
+
 /// The texts of one scan share its rows evenly.
-fn add(lines: &mut Vec<Line>, source: &str, texts: Vec<String>, rows: Option<u64>, schema: &SchemaRef) {
-    let row_bytes: f64 = schema.fields().iter().map(|f| width(f.data_type())).sum();
-    let rows = rows.map(|rows| rows.div_ceil(texts.len().max(1) as u64));
-    let bytes = rows.map(|rows| (rows as f64 * row_bytes).round() as u64);
+fn add(
+    lines: &mut Vec<Line>,
+    source: &str,
+    texts: Vec<String>,
+    rows: Option<u64>,
+    bytes: Option<f64>,
+    (part, reason): (Option<String>, Option<String>),
+) {
+    let parts = texts.len().max(1) as u64;
+    let rows = rows.map(|rows| rows.div_ceil(parts));
+    let bytes = bytes.map(|bytes| (bytes / parts as f64).round() as u64);
     lines.extend(texts.into_iter().map(|text| Line {
         source: Some(source.to_owned()),
         text: Some(text),
         rows,
         bytes,
-        ..Line::default()
+        part: part.clone(),
+        reason: reason.clone(),
     }));
 }
 

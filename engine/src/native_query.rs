@@ -13,12 +13,14 @@ use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::ScalarValue;
 use datafusion::execution::SessionState;
 use datafusion::prelude::Expr;
-use datafusion::sql::parser::{ExplainStatement, Statement};
+use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     Expr as SqlExpr, FunctionArg, FunctionArgExpr, ObjectName, TableFactor, Value, Visit, Visitor,
 };
 use headwater_common::{Error, Result};
 use headwater_source::{ErrorExt, RemoteQueryTable, SourceRegistry};
+
+use crate::syntax::inner;
 
 /// Name of the function.
 const NAME: &str = "query";
@@ -54,16 +56,10 @@ pub(crate) async fn resolve(
 }
 
 fn calls(statement: &Statement) -> Result<Vec<Call>> {
-    match statement {
-        Statement::Statement(inner) => {
-            let mut finder = Finder { calls: Vec::new() };
-            match Visit::visit(inner.as_ref(), &mut finder) {
-                ControlFlow::Break(error) => Err(error),
-                ControlFlow::Continue(()) => Ok(finder.calls),
-            }
-        }
-        Statement::Explain(ExplainStatement { statement, .. }) => calls(statement),
-        Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => Ok(Vec::new()),
+    let mut finder = Finder { calls: Vec::new() };
+    match inner(statement).and_then(|inner| Visit::visit(inner, &mut finder).break_value()) {
+        Some(error) => Err(error),
+        None => Ok(finder.calls),
     }
 }
 

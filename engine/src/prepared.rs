@@ -1,16 +1,23 @@
 //! A statement that is planned and can run many times.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, ScalarValue};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use headwater_common::{Error, Result};
 
+use crate::constant_row;
 use crate::error::classify;
-use crate::explain;
+use crate::models::ModelStatement;
 use crate::source_statement::SourceStatement;
+use crate::{explain, explain_rewrites};
 
 /// A planned statement.
 #[derive(Debug, Clone)]
@@ -18,16 +25,23 @@ pub struct Prepared {
     pub(crate) inner: Arc<PreparedInner>,
 }
 
-#[derive(Debug)]
 pub(crate) struct PreparedInner {
     pub(crate) sql: String,
     pub(crate) work: Work,
     pub(crate) schema: SchemaRef,
     pub(crate) parameters: SchemaRef,
+    /// What the statement was planned with.
+    state: Arc<SessionState>,
     /// Numbers of the parameters that take a value of any type, from 0.
     untyped: Vec<usize>,
     /// Size of the statement, which decides how its plan is made.
     pub(crate) tokens: usize,
+}
+
+impl fmt::Debug for PreparedInner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("sql", &self.sql).field("schema", &self.schema).finish_non_exhaustive()
+    }
 }
 
 /// What a statement does.
@@ -37,20 +51,38 @@ pub(crate) enum Work {
     Plan(LogicalPlan),
     /// EXPLAIN (PUSHDOWN) of a query.
     PushDown(LogicalPlan),
+    /// EXPLAIN (REWRITES) of a query.
+    Rewrites(LogicalPlan),
     /// CREATE, DROP or REFRESH SOURCE.
     Source(SourceStatement),
+    /// DROP MODEL or ALTER MODEL.
+    Model(ModelStatement),
     /// SET or RESET of a session's setting; `None` resets it.
     Set(String, Option<String>),
 }
 
 impl Prepared {
-    pub(crate) fn new(sql: &str, work: Work, tokens: usize) -> Result<Self> {
+    pub(crate) fn new(sql: &str, work: Work, tokens: usize, state: &Arc<SessionState>) -> Result<Self> {
         let (schema, (parameters, untyped)) = match &work {
-            Work::Plan(plan) => (output_schema(plan), parameter_schema(plan)?),
+            Work::Plan(plan) => {
+                let parameters = parameter_schema(plan)?;
+                (output_schema(plan, state, !parameters.0.fields().is_empty())?, parameters)
+            }
             Work::PushDown(plan) => (explain::schema(), parameter_schema(plan)?),
+            Work::Rewrites(plan) => (explain_rewrites::schema(), parameter_schema(plan)?),
             _ => (count_schema(), (Arc::new(Schema::empty()), Vec::new())),
         };
-        Ok(Self { inner: Arc::new(PreparedInner { sql: sql.to_owned(), work, schema, parameters, untyped, tokens }) })
+        Ok(Self {
+            inner: Arc::new(PreparedInner {
+                sql: sql.to_owned(),
+                work,
+                schema,
+                parameters,
+                untyped,
+                tokens,
+                state: Arc::clone(state),
+            }),
+        })
     }
 
     /// The statement's text as it was given.
@@ -79,7 +111,8 @@ impl Prepared {
         match &self.inner.work {
             Work::Plan(plan) if !self.inner.untyped.is_empty() => {
                 let values = ParamValues::from(parameters.to_vec());
-                plan.clone().with_param_values(values).map(|plan| output_schema(&plan)).map_err(classify)
+                let plan = plan.clone().with_param_values(values).map_err(classify)?;
+                output_schema(&plan, &self.inner.state, false)
             }
             _ => Ok(self.schema()),
         }
@@ -89,8 +122,8 @@ impl Prepared {
     pub fn is_update(&self) -> bool {
         match &self.inner.work {
             Work::Plan(plan) => matches!(plan, LogicalPlan::Dml(_)),
-            Work::PushDown(_) => false,
-            Work::Source(_) | Work::Set(..) => true,
+            Work::PushDown(_) | Work::Rewrites(_) => false,
+            Work::Source(_) | Work::Model(_) | Work::Set(..) => true,
         }
     }
 }
@@ -100,18 +133,26 @@ pub(crate) fn count_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![Field::new("count", DataType::UInt64, false)]))
 }
 
-fn output_schema(plan: &LogicalPlan) -> SchemaRef {
-    match plan {
-        LogicalPlan::Dml(_) => count_schema(),
-        other => Arc::new(other.schema().as_arrow().clone()),
+/// The schema of a plan's rows when it runs: a UNION or CASE gets the type of all its branches from the analyzer only. A parameter
+/// whose type is open may be more than it can tell.
+fn output_schema(plan: &LogicalPlan, state: &SessionState, has_parameters: bool) -> Result<SchemaRef> {
+    if matches!(plan, LogicalPlan::Dml(_)) {
+        return Ok(count_schema());
     }
+    if constant_row::of(plan).is_none() {
+        match state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {}) {
+            Ok(analyzed) => return Ok(Arc::new(analyzed.schema().as_arrow().clone())),
+            Err(error) if !has_parameters => return Err(classify(error)),
+            Err(_) => {}
+        }
+    }
+    Ok(Arc::new(plan.schema().as_arrow().clone()))
 }
 
 /// The parameters, and which of them take a value of any type.
 fn parameter_schema(plan: &LogicalPlan) -> Result<(SchemaRef, Vec<usize>)> {
-    let found = plan.get_parameter_types().map_err(classify)?;
     let mut by_number = BTreeMap::new();
-    for (name, data_type) in found {
+    for (name, data_type) in parameter_types(plan)? {
         let number: usize = name
             .strip_prefix('$')
             .and_then(|n| n.parse().ok())
@@ -127,4 +168,46 @@ fn parameter_schema(plan: &LogicalPlan) -> Result<(SchemaRef, Vec<usize>)> {
     let untyped = by_number.iter().filter(|(_, t)| t.is_none()).map(|(n, _)| n - 1).collect();
     let fields = by_number.into_iter().map(|(n, t)| Field::new(format!("${n}"), t.unwrap_or(DataType::Utf8), true));
     Ok((Arc::new(Schema::new(fields.collect::<Vec<_>>())), untyped))
+}
+
+/// The type of each parameter, by its name. One that stands in several places has the type to which those of all of them extend.
+pub(crate) fn parameter_types(plan: &LogicalPlan) -> Result<BTreeMap<String, Option<DataType>>> {
+    let mut found: BTreeMap<String, Vec<DataType>> = BTreeMap::new();
+    let mut note = |expr: &Expr| {
+        if let Expr::Placeholder(Placeholder { id, field }) = expr {
+            let types = found.entry(id.clone()).or_default();
+            match field.as_ref().map(|f| f.data_type().clone()) {
+                Some(data_type) if types.contains(&data_type) => {}
+                Some(data_type) => types.push(data_type),
+                // A place that takes any type decides the type of the result.
+                None => types.clear(),
+            }
+        }
+    };
+    plan.apply_with_subqueries(|plan| {
+        plan.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                note(expr);
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })
+    .map_err(classify)?;
+    found.into_iter().map(|(name, types)| Ok((name.clone(), common_type(&name, types)?))).collect()
+}
+
+fn common_type(name: &str, types: Vec<DataType>) -> Result<Option<DataType>> {
+    let mut all = types.into_iter();
+    let Some(first) = all.next() else { return Ok(None) };
+    let join = |one: DataType, other: DataType| {
+        let number = |t: &DataType| t.is_numeric() || t.is_null();
+        let alike = (number(&one) && number(&other)) || (!number(&one) && !number(&other));
+        let common = if alike { comparison_coercion(&one, &other) } else { None };
+        common.ok_or_else(|| {
+            Error::invalid(format!(
+                "parameter {name} is used as {one} and as {other}; name its type, as in CAST({name} AS BIGINT)"
+            ))
+        })
+    };
+    all.try_fold(first, join).map(Some)
 }

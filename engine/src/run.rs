@@ -25,7 +25,8 @@ use headwater_source::{ErrorExt, QueryContext};
 use crate::change::{self, Change};
 use crate::error::classify;
 use crate::executor;
-use crate::guard::planning;
+use crate::float_joins::keep_both_zeros;
+use crate::guard::{planning, subqueries};
 use crate::memory::QueryShare;
 use crate::not_null;
 
@@ -130,7 +131,8 @@ impl Run {
             }
             let stop = StopJoins::new(Arc::clone(query.stopped()));
             let physical = stop.optimize(planned, state.config_options()).map_err(classify)?;
-            let config = state.config().clone();
+            let mut config = state.config().clone();
+            keep_both_zeros(&physical, &mut config).map_err(classify)?;
             Ok(Some((physical, task_context(query.id.clone(), state.session_id(), config, &runtime, &limits))))
         };
         let Some((physical, context)) = planning::run(self.tokens, &self.limits, step).await? else { return Ok(None) };
@@ -144,11 +146,13 @@ async fn plan_physical(
     plan: &LogicalPlan,
     parameters: &[ScalarValue],
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    change::check_asked(plan)?;
     let optimized = optimize(state, plan, parameters)?;
     if change::check(&optimized)? == Change::Empty {
         return Ok(None);
     }
     not_null::check(&optimized)?;
+    subqueries::check(&optimized)?;
     let planned = state.query_planner().create_physical_plan(&optimized, state).await;
     planned.map(Some).map_err(classify)
 }
@@ -168,7 +172,7 @@ pub(crate) fn optimize(state: &SessionState, plan: &LogicalPlan, parameters: &[S
 
 /// Whole numbers in the width of the column that they are inserted into: VALUES takes them as they are.
 fn as_declared(plan: &LogicalPlan, parameters: &[ScalarValue]) -> Result<Vec<ScalarValue>> {
-    let types = plan.get_parameter_types().map_err(classify)?;
+    let types = crate::prepared::parameter_types(plan)?;
     let declared = |i: usize| types.get(format!("${}", i + 1).as_str()).cloned().flatten();
     let convert = |(i, value): (usize, &ScalarValue)| match declared(i) {
         Some(wanted) if wanted.is_integer() && value.data_type().is_integer() && wanted != value.data_type() => {

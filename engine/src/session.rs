@@ -7,22 +7,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use datafusion::catalog::TableProvider;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::{LogicalPlan, Statement as PlanStatement};
-use headwater_common::{Error, Limits, Result};
+use headwater_common::{Error, ErrorKind, Limits, Result};
+use headwater_optimizer::ExactLiterals;
 use parking_lot::RwLock;
 
 use crate::catalog::OWN_CATALOG;
 use crate::engine::Engine;
-use crate::error::classify;
-use crate::explain;
+use crate::error::{classify, of_statement};
+use crate::explain::{self, Explained};
+use crate::float_literals;
 use crate::guard::balance::balance;
 use crate::guard::concat::CapFunctions;
-use crate::guard::{expansion, kinds, multisets, planning, shape};
+use crate::guard::{expansion, kinds, multisets, planning, shape, subqueries};
+use crate::json_operators;
+use crate::models::{self, ModelStatement};
 use crate::native_query;
 use crate::prepared::{Prepared, Work};
 use crate::run::Tries;
 use crate::scans_apart;
 use crate::source_statement::{self, SourceStatement};
 use crate::unique_names;
+use crate::view_arguments;
 
 /// A session. Clones are handles to the same session.
 #[derive(Clone)]
@@ -56,7 +61,10 @@ impl Session {
         let mut state = engine.shared.state.clone();
         state.config_mut().set_extension(Arc::new(SessionLimits(Arc::clone(&limits))));
         let value_bytes = Arc::new(AtomicU64::new(limits.value_bytes));
-        // DataFusion's own registry takes every rewrite.
+        // DataFusion's own registry takes every function and rewrite.
+        for function in crate::functions::of_user(user) {
+            let _ = state.register_udf(Arc::new(function));
+        }
         let _ = state.register_function_rewrite(Arc::new(CapFunctions::new(Arc::clone(&value_bytes))));
         Self {
             engine,
@@ -152,11 +160,31 @@ impl Session {
             if !self.engine.config().engine.allow_source_ddl {
                 return Err(Error::denied("statements about sources are switched off by engine.allow_source_ddl"));
             }
-            return Prepared::new(sql, Work::Source(statement), 0);
+            let state = Arc::clone(&self.inner.read().state);
+            return Prepared::new(sql, Work::Source(statement), 0, &state);
+        }
+        if let Some(statement) = models::parse(sql)? {
+            return self.prepare_model(sql, statement).await;
         }
         match crate::settings::show(sql)? {
             Some(query) => self.prepare_plan(sql, &query).await,
             None => self.prepare_plan(sql, sql).await,
+        }
+    }
+
+    async fn prepare_model(&self, sql: &str, statement: ModelStatement) -> Result<Prepared> {
+        match statement {
+            ModelStatement::Show => self.prepare_plan(sql, "SELECT * FROM system.models").await,
+            ModelStatement::Train(query) => self.prepare_plan(sql, &query).await,
+            ModelStatement::Retrain(name) => {
+                let manifest = self.engine.models().describe(&name).await?;
+                let query = models::training(&name, manifest.version(None)?)?;
+                self.prepare_plan(sql, &query).await
+            }
+            other => {
+                let state = Arc::clone(&self.inner.read().state);
+                Prepared::new(sql, Work::Model(other), 0, &state)
+            }
         }
     }
 
@@ -165,7 +193,7 @@ impl Session {
         loop {
             match self.bind(sql, effective).await {
                 Err(e) if tries.again(&e).await => {}
-                bound => return bound,
+                bound => return bound.map_err(|e| of_statement(e, effective)),
             }
         }
     }
@@ -176,22 +204,30 @@ impl Session {
             (Arc::clone(&inner.state), Arc::clone(&inner.limits))
         };
         let tokens = shape::check(effective, &limits)?;
-        let text = crate::placeholders::number(effective)?;
+        let text = crate::keyword_forms::readable(&crate::placeholders::number(effective)?);
+        let text = crate::table_argument::to_query(&text);
         let (engine, sources) = (self.engine.config().engine.clone(), Arc::clone(self.engine.sources()));
         let (original, bounds) = (sql.to_owned(), Arc::clone(&limits));
+        let resolvers = self.engine.shared.resolvers.clone();
         let bind = async move {
             let dialect = state.config_options().sql_parser.dialect;
-            let explained = explain::push_down(&text, &state)?;
-            let push_down = explained.is_some();
+            let (asked, explained) = explain::explained(&text, &state)?.unzip();
             let mut statement = match explained {
                 Some(statement) => statement,
                 None => state.sql_to_statement(&text, &dialect).map_err(classify)?,
             };
             expansion::check(&statement, &bounds)?;
+            crate::syntax::correct(&mut statement)?;
             balance(&mut statement);
             unique_names::make(&mut statement);
             multisets::check(&mut statement)?;
+            view_arguments::resolve(&mut statement, &mut state, &sources).await?;
+            float_literals::mark(&mut statement);
+            json_operators::bind_tightly(&mut statement);
             native_query::resolve(&statement, &mut state, &sources, engine.allow_native_queries).await?;
+            for resolve in resolvers {
+                resolve(&statement, &mut state).await?;
+            }
             let plan = match state.statement_to_plan(statement.clone()).await {
                 Err(e) if unique_names::is_repetition(&e) => {
                     unique_names::make_all(&mut statement);
@@ -199,20 +235,45 @@ impl Session {
                 }
                 planned => planned,
             };
-            let plan = plan.and_then(scans_apart::make).map_err(classify)?;
+            let plan = plan.and_then(ExactLiterals::rewrite).and_then(scans_apart::make).map_err(classify)?;
             kinds::check(&plan, &engine)?;
+            check_subqueries(&plan, &state)?;
             let work = match plan {
-                plan if push_down => {
-                    explain::check(&plan)?;
-                    Work::PushDown(plan)
+                LogicalPlan::Statement(PlanStatement::SetVariable(set)) if asked.is_none() => {
+                    Work::Set(set.variable, Some(set.value))
                 }
-                LogicalPlan::Statement(PlanStatement::SetVariable(set)) => Work::Set(set.variable, Some(set.value)),
-                LogicalPlan::Statement(PlanStatement::ResetVariable(reset)) => Work::Set(reset.variable, None),
-                plan => Work::Plan(plan),
+                LogicalPlan::Statement(PlanStatement::ResetVariable(reset)) if asked.is_none() => {
+                    Work::Set(reset.variable, None)
+                }
+                plan => match asked {
+                    None => Work::Plan(plan),
+                    Some(asked) => {
+                        explain::check(&plan, asked)?;
+                        if asked == Explained::PushDown { Work::PushDown(plan) } else { Work::Rewrites(plan) }
+                    }
+                },
             };
-            Prepared::new(&original, work, tokens)
+            Prepared::new(&original, work, tokens, &state)
         };
         planning::run(tokens, &limits, bind).await
+    }
+
+    pub(crate) async fn run_model_statement(&self, statement: &ModelStatement) -> Result<u64> {
+        let models = self.engine.models();
+        match statement {
+            ModelStatement::Drop { name, version, if_exists } => {
+                let dropped = match version {
+                    Some(number) => models.drop_version(name, *number).await,
+                    None => models.drop_model(name).await,
+                };
+                match dropped {
+                    Err(e) if *if_exists && e.kind() == ErrorKind::NotFound => Ok(0),
+                    other => other.map(|()| 1),
+                }
+            }
+            ModelStatement::SetDefault { name, version } => models.set_default(name, *version).await.map(|()| 1),
+            ModelStatement::Train(_) | ModelStatement::Retrain(_) | ModelStatement::Show => Ok(0),
+        }
     }
 
     pub(crate) async fn run_source_statement(&self, statement: &SourceStatement) -> Result<u64> {
@@ -236,5 +297,20 @@ impl Session {
             SourceStatement::Show => {}
         }
         Ok(1)
+    }
+}
+
+/// Refuses sub-queries that cannot be computed. What else is wrong with a plan is said when it runs, with its parameters.
+fn check_subqueries(plan: &LogicalPlan, state: &SessionState) -> Result<()> {
+    if !subqueries::has_any(plan)? {
+        return Ok(());
+    }
+    match state.optimize(plan) {
+        Ok(optimized) => subqueries::check(&optimized),
+        Err(e) => match subqueries::two_levels(plan) {
+            Some(refused) => Err(refused),
+            None if headwater_source::error::find(&e).is_some() => Err(classify(e)),
+            None => Ok(()),
+        },
     }
 }

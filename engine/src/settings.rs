@@ -3,10 +3,15 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::timezone::Tz;
+use datafusion::prelude::SessionConfig;
 use headwater_common::{Error, Limits, Result, nearest};
+use headwater_source::Learning;
 
 use crate::session::Session;
 use crate::words::words;
+
+/// Whether this session learns from its queries; not one of DataFusion's.
+const LEARNING: &str = "optimizer.learning";
 
 const TIME_ZONE: &str = "datafusion.execution.time_zone";
 
@@ -39,6 +44,9 @@ pub(crate) fn set(session: &Session, key: &str, value: &str) -> Result<()> {
         session.set_limits(limits);
         return Ok(());
     }
+    if key == LEARNING {
+        return set_learning(session, flag(value)?);
+    }
     check_open(&key)?;
     if key == TIME_ZONE && value.parse::<Tz>().is_err() {
         return Err(Error::invalid(format!("\"{value}\" is no time zone; use a name such as Europe/Berlin or +02:00")));
@@ -57,6 +65,9 @@ pub(crate) fn reset(session: &Session, key: &str) -> Result<()> {
         session.set_limits(limits);
         return Ok(());
     }
+    if key == LEARNING {
+        return set_learning(session, session.engine.config().optimizer.learning);
+    }
     check_open(&key)?;
     let original = text_of(session.engine.shared.state.config_options(), &key).unwrap_or_default();
     let mut inner = session.inner.write();
@@ -69,6 +80,9 @@ pub(crate) fn get(session: &Session, key: &str) -> Result<String> {
     if let Some(name) = key.strip_prefix("limits.") {
         let value = session.limits().get(name);
         return value.map(|v| v.to_string()).ok_or_else(|| unknown(&key));
+    }
+    if key == LEARNING {
+        return Ok(learns(session.inner.read().state.config()).to_string());
     }
     check_open(&key)?;
     Ok(text_of(session.inner.read().state.config_options(), &key).unwrap_or_default())
@@ -85,7 +99,27 @@ pub(crate) fn all(session: &Session) -> Vec<(String, String)> {
         let name = if *key == TIME_ZONE { "timezone" } else { *key };
         (name.to_owned(), text_of(options, key).unwrap_or_default())
     });
-    bounded.chain(open).collect()
+    let learning = (LEARNING.to_owned(), learns(inner.state.config()).to_string());
+    bounded.chain(open).chain([learning]).collect()
+}
+
+/// Whether a session learns.
+pub(crate) fn learns(config: &SessionConfig) -> bool {
+    config.get_extension::<Learning>().is_none_or(|learning| learning.0)
+}
+
+fn set_learning(session: &Session, learning: bool) -> Result<()> {
+    let mut inner = session.inner.write();
+    Arc::make_mut(&mut inner.state).config_mut().set_extension(Arc::new(Learning(learning)));
+    Ok(())
+}
+
+fn flag(value: &str) -> Result<bool> {
+    match value.trim().trim_matches('\'').to_ascii_lowercase().as_str() {
+        "true" | "on" | "yes" | "1" => Ok(true),
+        "false" | "off" | "no" | "0" => Ok(false),
+        _ => Err(Error::invalid(format!("{LEARNING} must be on or off"))),
+    }
 }
 
 fn text_of(options: &datafusion::common::config::ConfigOptions, key: &str) -> Option<String> {
@@ -108,7 +142,7 @@ pub(crate) fn show(sql: &str) -> Result<Option<String>> {
         Some(false) => Err(unknown(&key)),
         // Only names of the lists get into the text.
         Some(true) => Ok(Some(format!("SELECT name, value FROM headwater.system.settings WHERE name = '{key}'"))),
-        None if OPEN.contains(&key.as_str()) => {
+        None if key == LEARNING || OPEN.contains(&key.as_str()) => {
             Ok(Some(format!("SELECT name, value FROM headwater.system.settings WHERE name = '{key}'")))
         }
         None => Ok(None),
@@ -127,7 +161,7 @@ fn check_open(key: &str) -> Result<()> {
 
 fn unknown(key: &str) -> Error {
     let limits: Vec<String> = Limits::SETTINGS.iter().map(|s| format!("limits.{}", s.name)).collect();
-    let known = OPEN.iter().copied().chain(limits.iter().map(String::as_str)).chain(["timezone"]);
+    let known = OPEN.iter().copied().chain(limits.iter().map(String::as_str)).chain(["timezone", LEARNING]);
     let known: Vec<&str> = known.collect();
     let hint = nearest::nearest(key, known).map(|n| format!("; did you mean \"{n}\"?")).unwrap_or_default();
     Error::invalid(format!("there is no setting \"{key}\"{hint}"))

@@ -7,11 +7,11 @@
 //! SHOW SOURCES
 //! ```
 
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::Token;
 use headwater_common::config::{Options, check_source_name};
 use headwater_common::{Error, Result};
 
+use crate::cursor::Cursor;
 use crate::words::words;
 
 /// A parsed statement about sources.
@@ -35,13 +35,9 @@ pub(crate) fn parse(sql: &str) -> Result<Option<SourceStatement>> {
     if !ours {
         return Ok(None);
     }
-    let tokens = Tokenizer::new(&GenericDialect {}, sql)
-        .tokenize()
-        .map_err(|e| Error::invalid(format!("cannot read the statement: {e}")))?;
-    let tokens = tokens.into_iter().filter(|t| !matches!(t, Token::Whitespace(_))).skip_while(|t| *t == Token::SemiColon);
-    let mut cursor = Cursor { tokens: tokens.collect(), at: 2, verb: format!("{first} {second}") };
+    let mut cursor = Cursor::new(sql, format!("{first} {second}"))?;
     let statement = match (first.as_str(), second) {
-        ("CREATE", _) => cursor.create()?,
+        ("CREATE", _) => create(&mut cursor)?,
         ("DROP", _) => {
             let if_exists = cursor.take_words(&["IF", "EXISTS"]);
             SourceStatement::Drop { name: cursor.name("a source name")?, if_exists }
@@ -54,92 +50,38 @@ pub(crate) fn parse(sql: &str) -> Result<Option<SourceStatement>> {
     Ok(Some(statement))
 }
 
-struct Cursor {
-    tokens: Vec<Token>,
-    at: usize,
-    verb: String,
+fn create(cursor: &mut Cursor) -> Result<SourceStatement> {
+    let if_not_exists = cursor.take_words(&["IF", "NOT", "EXISTS"]);
+    let name = cursor.name("a source name")?;
+    check_source_name(&name)?;
+    if !cursor.take_words(&["TYPE"]) {
+        return Err(cursor.expected("TYPE, such as TYPE postgres"));
+    }
+    let kind = cursor.name("a kind of source, such as postgres")?;
+    let mut options = Options::new();
+    if cursor.take_words(&["OPTIONS"]) {
+        cursor.token(&Token::LParen, "( after OPTIONS")?;
+        while !cursor.take(&Token::RParen) {
+            let option = cursor.name("an option name")?;
+            cursor.take(&Token::Eq);
+            options.set(&option, value(cursor, &option)?);
+            if !cursor.take(&Token::Comma) && cursor.peek() != Some(&Token::RParen) {
+                return Err(cursor.expected(", or ) in OPTIONS"));
+            }
+        }
+    }
+    Ok(SourceStatement::Create { name, kind, options, if_not_exists })
 }
 
-impl Cursor {
-    fn create(&mut self) -> Result<SourceStatement> {
-        let if_not_exists = self.take_words(&["IF", "NOT", "EXISTS"]);
-        let name = self.name("a source name")?;
-        check_source_name(&name)?;
-        if !self.take_words(&["TYPE"]) {
-            return Err(self.expected("TYPE, such as TYPE postgres"));
-        }
-        let kind = self.name("a kind of source, such as postgres")?;
-        let mut options = Options::new();
-        if self.take_words(&["OPTIONS"]) {
-            self.token(&Token::LParen, "( after OPTIONS")?;
-            while !self.take(&Token::RParen) {
-                let option = self.name("an option name")?;
-                self.take(&Token::Eq);
-                options.set(&option, self.value(&option)?);
-                if !self.take(&Token::Comma) && self.tokens.get(self.at) != Some(&Token::RParen) {
-                    return Err(self.expected(", or ) in OPTIONS"));
-                }
-            }
-        }
-        Ok(SourceStatement::Create { name, kind, options, if_not_exists })
-    }
-
-    fn value(&mut self, option: &str) -> Result<String> {
-        let text = match self.tokens.get(self.at) {
-            Some(Token::SingleQuotedString(text) | Token::EscapedStringLiteral(text)) => text.clone(),
-            Some(Token::Number(text, _)) => text.clone(),
-            Some(Token::Word(word)) if word.quote_style.is_none() => word.value.clone(),
-            _ => return Err(Error::invalid(format!("option {option} needs a value in single quotes"))),
-        };
-        self.at += 1;
-        Ok(text)
-    }
-
-    fn name(&mut self, what: &str) -> Result<String> {
-        match self.tokens.get(self.at) {
-            Some(Token::Word(word)) => {
-                self.at += 1;
-                let quoted = word.quote_style.is_some();
-                Ok(if quoted { word.value.clone() } else { word.value.to_ascii_lowercase() })
-            }
-            Some(Token::SingleQuotedString(text)) => {
-                self.at += 1;
-                Ok(text.clone())
-            }
-            _ => Err(self.expected(what)),
-        }
-    }
-
-    fn take_words(&mut self, words: &[&str]) -> bool {
-        let matches = words.iter().enumerate().all(|(i, word)| match self.tokens.get(self.at + i) {
-            Some(Token::Word(w)) => w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word),
-            _ => false,
-        });
-        if matches {
-            self.at += words.len();
-        }
-        matches
-    }
-
-    fn take(&mut self, token: &Token) -> bool {
-        let found = self.tokens.get(self.at) == Some(token);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn token(&mut self, token: &Token, what: &str) -> Result<()> {
-        if self.take(token) { Ok(()) } else { Err(self.expected(what)) }
-    }
-
-    fn end(&mut self) -> Result<()> {
-        while self.take(&Token::SemiColon) {}
-        if self.at == self.tokens.len() { Ok(()) } else { Err(self.expected("the end of the statement")) }
-    }
-
-    /// Names the place by the number of words before it: the words themselves may hold a secret.
-    fn expected(&self, what: &str) -> Error {
-        Error::invalid(format!("{}: expected {what} after word {}", self.verb, self.at))
-    }
+fn value(cursor: &mut Cursor, option: &str) -> Result<String> {
+    let text = match cursor.peek() {
+        Some(Token::SingleQuotedString(text) | Token::EscapedStringLiteral(text)) => text.clone(),
+        Some(Token::Number(text, _)) => text.clone(),
+        Some(Token::Word(word)) if word.quote_style.is_none() => word.value.clone(),
+        _ => return Err(Error::invalid(format!("option {option} needs a value in single quotes"))),
+    };
+    cursor.step();
+    Ok(text)
 }
 
 #[cfg(test)]

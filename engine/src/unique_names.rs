@@ -7,17 +7,16 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::error::DataFusionError;
-use datafusion::sql::parser::{ExplainStatement, Statement};
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, VisitMut, VisitorMut};
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, SetExpr, VisitMut, VisitorMut};
 
 use crate::label::numbered;
+use crate::syntax::{inner_mut, normalized};
 
 /// Names the repeated output columns of every SELECT of a statement.
 pub(crate) fn make(statement: &mut Statement) {
-    match statement {
-        Statement::Statement(inner) => drop(VisitMut::visit(inner.as_mut(), &mut Namer)),
-        Statement::Explain(ExplainStatement { statement, .. }) => make(statement),
-        Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => {}
+    if let Some(inner) = inner_mut(statement) {
+        let _ = VisitMut::visit(inner, &mut Namer);
     }
 }
 
@@ -30,10 +29,8 @@ pub(crate) fn is_repetition(error: &DataFusionError) -> bool {
 
 /// Names every output column that is more than a column and has no name, for statements that [`is_repetition`] is true of.
 pub(crate) fn make_all(statement: &mut Statement) {
-    match statement {
-        Statement::Statement(inner) => drop(VisitMut::visit(inner.as_mut(), &mut Numberer)),
-        Statement::Explain(ExplainStatement { statement, .. }) => make_all(statement),
-        Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => {}
+    if let Some(inner) = inner_mut(statement) {
+        let _ = VisitMut::visit(inner, &mut Numberer);
     }
 }
 
@@ -68,6 +65,7 @@ impl VisitorMut for Namer {
             matches!(item, SelectItem::Wildcard(o) if o.opt_exclude.is_none()
             && o.opt_except.is_none() && o.opt_rename.is_none() && o.opt_ilike.is_none())
         });
+        let names: HashSet<String> = select.projection.iter().filter_map(plain_name).collect();
         let mut numbers = 0usize;
         for item in &mut select.projection {
             let SelectItem::UnnamedExpr(expr) = item else { continue };
@@ -79,12 +77,16 @@ impl VisitorMut for Namer {
                     last_parts.insert(last.clone());
                     !columns.insert(whole.clone()) || other_form || star
                 }
-                None if matches!(expr, Expr::Subquery(_)) => std::mem::replace(&mut subquery, true),
+                None if matches!(expr, Expr::Subquery(_)) => {
+                    // It is named after its column, which no other column may be named.
+                    let same = output(expr).is_some_and(|name| star || names.contains(&name));
+                    std::mem::replace(&mut subquery, true) || same
+                }
                 None => !others.insert(plain(expr).clone()),
             };
             if repeated {
                 numbers += 1;
-                let name = column.map_or_else(|| kind(expr), |(whole, _)| whole);
+                let name = column.map(|(whole, _)| whole).or_else(|| output(expr)).unwrap_or_else(|| kind(expr));
                 let alias = Ident::with_quote('"', numbered(&name, numbers));
                 *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
             }
@@ -95,11 +97,10 @@ impl VisitorMut for Namer {
 
 /// A plain column's name, whole and its last part.
 fn column(expr: &Expr) -> Option<(String, String)> {
-    let folded = |name: &Ident| if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() };
     match plain(expr) {
-        Expr::Identifier(name) => Some((folded(name), folded(name))),
+        Expr::Identifier(name) => Some((normalized(name), normalized(name))),
         Expr::CompoundIdentifier(names) => {
-            let parts: Vec<String> = names.iter().map(folded).collect();
+            let parts: Vec<String> = names.iter().map(normalized).collect();
             Some((parts.join("."), parts.last()?.clone()))
         }
         _ => None,
@@ -110,6 +111,24 @@ fn plain(expr: &Expr) -> &Expr {
     match expr {
         Expr::Nested(inner) => plain(inner),
         other => other,
+    }
+}
+
+/// The last part of the name of an output column that is a plain column.
+fn plain_name(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::UnnamedExpr(expr) => column(expr).map(|(_, last)| last),
+        _ => None,
+    }
+}
+
+/// The name of the column of a sub-query, if it is a plain column or has an alias.
+fn output(expr: &Expr) -> Option<String> {
+    let Expr::Subquery(query) = plain(expr) else { return None };
+    let SetExpr::Select(select) = query.body.as_ref() else { return None };
+    match select.projection.first()? {
+        SelectItem::ExprWithAlias { alias, .. } => column(&Expr::Identifier(alias.clone())).map(|(_, last)| last),
+        item => plain_name(item),
     }
 }
 
@@ -146,5 +165,8 @@ mod tests {
         let counts = named("SELECT count(*), count(*) FROM t");
         assert_eq!(counts, "SELECT count(*), count(*) AS \"count:1\" FROM t");
         assert_eq!(named("SELECT (SELECT 1), (SELECT 2)"), "SELECT (SELECT 1), (SELECT 2) AS \"subquery:1\"");
+        assert_eq!(named("SELECT id, (SELECT u.id FROM u) FROM t"), "SELECT id, (SELECT u.id FROM u) AS \"id:1\" FROM t");
+        assert_eq!(named("SELECT *, (SELECT x FROM u) FROM t"), "SELECT *, (SELECT x FROM u) AS \"x:1\" FROM t");
+        assert_eq!(named("SELECT id, (SELECT u.x FROM u) FROM t"), "SELECT id, (SELECT u.x FROM u) FROM t");
     }
 }

@@ -1,7 +1,8 @@
 //! Who is calling.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use headwater_common::config::ServerConfig;
 use headwater_common::{Error, Result};
 use tonic::metadata::MetadataMap;
@@ -14,16 +15,23 @@ pub(crate) enum Credentials {
     Bearer(String),
 }
 
-/// Reads the `authorization` header.
+/// Some clients, ADBC among them, send base64 without padding.
+const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+
+/// Reads the `authorization` header (RFC 9110: the scheme in either case).
 pub(crate) fn credentials(metadata: &MetadataMap) -> Result<Credentials> {
     let Some(value) = metadata.get("authorization") else { return Ok(Credentials::None) };
     let wrong = || Error::unauthenticated("the authorization header must be Basic or Bearer");
     let value = value.to_str().map_err(|_| wrong())?;
-    if let Some(token) = value.strip_prefix("Bearer ") {
-        return Ok(Credentials::Bearer(token.trim().to_owned()));
+    let (scheme, value) = value.split_once(' ').ok_or_else(wrong)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(Credentials::Bearer(value.trim().to_owned()));
     }
-    let encoded = value.strip_prefix("Basic ").ok_or_else(wrong)?;
-    let decoded = STANDARD.decode(encoded.trim()).map_err(|_| wrong())?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err(wrong());
+    }
+    let decoded = BASE64.decode(value.trim()).map_err(|_| wrong())?;
     let text = String::from_utf8(decoded).map_err(|_| wrong())?;
     let (user, password) = text.split_once(':').ok_or_else(wrong)?;
     Ok(Credentials::Basic(user.to_owned(), password.to_owned()))
@@ -69,6 +77,27 @@ fn same(a: &str, b: &str) -> bool {
 mod tests {
     use super::*;
     use headwater_common::Secret;
+
+    #[test]
+    fn headers_are_read_with_and_without_padding_and_in_either_case() {
+        let read = |header: &str| {
+            let mut metadata = MetadataMap::new();
+            metadata.insert("authorization", header.parse().unwrap());
+            credentials(&metadata)
+        };
+        let ann = |password: &str| Credentials::Basic("ann".into(), password.into());
+        for (header, meant) in [
+            ("Basic YW5uOmFubnNlY3JldA==", ann("annsecret")),
+            ("Basic YW5uOmFubnNlY3JldA", ann("annsecret")),
+            ("basic YW5uOnB3", ann("pw")),
+            ("bearer token", Credentials::Bearer("token".into())),
+        ] {
+            assert_eq!(read(header).unwrap(), meant, "{header}");
+        }
+        for header in ["Basic", "Basic ???", "Digest YW5uOnB3", "Basic YW5u"] {
+            assert!(read(header).is_err(), "{header}");
+        }
+    }
 
     #[test]
     fn refusals_read_the_same() {

@@ -1,4 +1,4 @@
-//! The one place that names every connector.
+//! The one place that names every connector and the functions beside DataFusion's.
 
 use std::sync::Arc;
 
@@ -7,9 +7,11 @@ use headwater_common::Result;
 use headwater_common::config::Config;
 use headwater_engine::{Engine, EngineBuilder};
 use headwater_files::FilesConnector;
+use headwater_mongodb::MongoConnector;
 use headwater_postgres::PostgresConnector;
+use headwater_redis::RedisConnector;
 
-/// An engine with every connector.
+/// An engine with every connector and function.
 pub async fn engine(config: Config) -> Result<Engine> {
     builder(config).build().await
 }
@@ -18,5 +20,8 @@ pub async fn engine(config: Config) -> Result<Engine> {
 pub fn builder(config: Config) -> EngineBuilder {
     let builder = Engine::builder().config(config);
     let builder = builder.connector(Arc::new(PostgresConnector)).connector(Arc::new(ClickHouseConnector));
-    builder.connector(Arc::new(FilesConnector))
+    let builder = builder.connector(Arc::new(MongoConnector)).connector(Arc::new(RedisConnector));
+    let builder = builder.connector(Arc::new(FilesConnector));
+    let builder = builder.functions(headwater_udfs::register).resolver(headwater_udfs::resolve);
+    headwater_udfs::extension_planners().into_iter().fold(builder, EngineBuilder::extension_planner)
 }

@@ -21,6 +21,7 @@ public class JdbcClient {
             readsEveryType(connection);
             bindsEveryType(connection);
             changes(connection);
+            trainsAndPredicts(connection);
             describes(connection.getMetaData());
             failsClearly(connection);
         }
@@ -74,6 +75,38 @@ public class JdbcClient {
                 same(rows.wasNull(), true);
             }
             same(rows.next(), false);
+        }
+    }
+
+    static void trainsAndPredicts(Connection connection) throws SQLException {
+        String points = "(SELECT value AS x, 2 * value + 1 AS y, value % 2 = 0 AS even FROM generate_series(1, 40))";
+        try (Statement statement = connection.createStatement()) {
+            String options = "OPTIONS (target = 'y', algorithm = 'linear', params = 'l2 = 0') AS SELECT x, y FROM " + points + " p";
+            try (ResultSet rows = statement.executeQuery("CREATE MODEL jdbc_line " + options)) {
+                rows.next();
+                same(rows.getString("name"), "public.jdbc_line");
+                same(rows.getLong("version"), 1L);
+                same(rows.getString("status"), "trained");
+                same(rows.next(), false);
+            }
+            statement.executeQuery("CREATE MODEL jdbc_even OPTIONS (target = 'even', algorithm = 'boosting') AS SELECT x, even FROM " + points + " p")
+                .close();
+        }
+        String sql = "SELECT p.*, predict('jdbc_line', x) AS line FROM ML_PREDICT(MODEL => 'jdbc_even', (SELECT * FROM " + points
+            + " q WHERE x = ?)) p";
+        try (PreparedStatement statement = connection.prepareStatement(sql)) {
+            statement.setLong(1, 4);
+            try (ResultSet rows = statement.executeQuery()) {
+                rows.next();
+                same(rows.getObject("predicted_even") instanceof Boolean, true);
+                same(rows.getDouble("probability") > 0, true);
+                same(rows.getObject("probabilities").toString().contains("true"), true);
+                same(Math.abs(rows.getDouble("line") - 9) < 0.5, true);
+            }
+        }
+        try (Statement statement = connection.createStatement()) {
+            same(statement.executeUpdate("DROP MODEL jdbc_line"), 1);
+            same(statement.executeUpdate("DROP MODEL jdbc_even"), 1);
         }
     }
 

@@ -36,6 +36,19 @@ def pyarrow_reads():
         raise AssertionError("a ticket is fetched once")
 
 
+def pyarrow_forecasts():
+    client = plain.FlightClient(URI)
+    sql = (
+        "SELECT * FROM FORECAST(TABLE shop.public.orders, timestamp_col => 'id', data_col => 'amount', id_cols => ['customer'], horizon => 2, model => 'theta')"
+    )
+    info = client.get_flight_info(plain.FlightDescriptor.for_command(sql.encode()))
+    table = client.do_get(info.endpoints[0].ticket).read_all()
+    types = {field.name: str(field.type) for field in table.schema}
+    number = dict.fromkeys(["forecast", "lower_80", "upper_80", "lower_95", "upper_95"], "double")
+    assert types == {"customer": "int32", "id": "int64", "step": "int64", **number, "model": "string", "status": "string"}, types
+    assert info.schema == table.schema and table.num_rows == 20 and set(table["status"].to_pylist()) == {""}, table
+
+
 def pandas_reads_and_appends(connection):
     frame = pd.read_sql("SELECT id, amount, note FROM shop.public.orders WHERE id <= 5 ORDER BY id", connection)
     assert list(frame["id"]) == [1, 2, 3, 4, 5] and frame.shape == (5, 3)
@@ -71,6 +84,7 @@ def polars_reads_and_appends(connection):
 
 
 pyarrow_reads()
+pyarrow_forecasts()
 with flight.connect(URI, autocommit=True) as connection:
     polars_connection = flight.connect(URI, autocommit=True)
     with polars_connection:

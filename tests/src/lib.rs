@@ -4,7 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 pub mod clickhouse;
+pub mod fault;
+pub mod mongodb;
 pub mod proxy;
+pub mod redis;
 
 use std::sync::Arc;
 
@@ -12,8 +15,10 @@ use datafusion::arrow::array::RecordBatch;
 use headwater_clickhouse::ClickHouseConnector;
 use headwater_common::config::{Config, Options};
 use headwater_common::{Limits, environment};
-use headwater_engine::{Engine, Session};
+use headwater_engine::{Engine, EngineBuilder, Session};
+use headwater_mongodb::MongoConnector;
 use headwater_postgres::PostgresConnector;
+use headwater_redis::RedisConnector;
 
 /// Address of a test server, from the environment.
 pub fn server(variable: &str) -> String {
@@ -90,7 +95,11 @@ pub async fn engine(limits: Limits) -> Engine {
     let mut config = Config { limits, ..Config::default() };
     config.engine.target_partitions = 4;
     let builder = Engine::builder().config(config).connector(Arc::new(PostgresConnector));
-    builder.connector(Arc::new(ClickHouseConnector)).build().await.expect("an engine")
+    let builder = builder.connector(Arc::new(ClickHouseConnector)).connector(Arc::new(MongoConnector));
+    let builder = builder.connector(Arc::new(RedisConnector));
+    let builder = builder.functions(headwater_udfs::register).resolver(headwater_udfs::resolve);
+    let builder = headwater_udfs::extension_planners().into_iter().fold(builder, EngineBuilder::extension_planner);
+    builder.build().await.expect("an engine")
 }
 
 /// A session in which `database` is the source `pg`.

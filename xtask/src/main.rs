@@ -11,7 +11,7 @@ mod sql_text;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask check | test [filter ...] | tpch [--sf N] | differential [--queries N] [--seed S] [--minutes M] [--release] | servers up|down|env [service ...] | layers | sizes | deny | docs [--write]";
+const USAGE: &str = "usage: cargo xtask check | test [filter ...] | tpch [--sf N] | differential [--sources sql|stores] [--queries N] [--seed S] [--minutes M] [--release] | servers up|down|env [service ...] | layers | sizes | deny | docs [--write]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

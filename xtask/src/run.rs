@@ -8,10 +8,22 @@ use crate::{deny, docs, layers, servers, sizes, sql_text};
 /// Crates of which the tree may hold one version only.
 const SINGLE: [&str; 7] = ["arrow", "datafusion", "parquet", "tonic", "prost", "object_store", "sqlparser"];
 
+/// Cargo without what the cargo that started this program says of this package: build scripts ask for it, so dependencies
+/// would be built twice, once for a plain `cargo test` and once for this program's.
+fn cargo() -> Command {
+    let mut command = Command::new("cargo");
+    for prefix in ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"] {
+        for (name, _) in headwater_common::environment::variables_with_prefix(prefix) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// A command of cargo's, with its output shown.
-fn cargo(arguments: &[&str]) -> Result<(), String> {
+fn run(arguments: &[&str]) -> Result<(), String> {
     println!("== cargo {}", arguments.join(" "));
-    let status = Command::new("cargo").args(arguments).status().map_err(|e| format!("cargo: {e}"))?;
+    let status = cargo().args(arguments).status().map_err(|e| format!("cargo: {e}"))?;
     if status.success() { Ok(()) } else { Err(format!("cargo {} failed", arguments.join(" "))) }
 }
 
@@ -23,14 +35,14 @@ pub(crate) fn check() -> Result<(), String> {
     sql_text::check()?;
     duplicates()?;
     deny::check()?;
-    cargo(&["fmt", "--all", "--check"])?;
-    cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"])?;
+    run(&["fmt", "--all", "--check"])?;
+    run(&["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"])?;
     println!("== check passed");
     Ok(())
 }
 
 fn duplicates() -> Result<(), String> {
-    let output = Command::new("cargo").args(["metadata", "--format-version", "1", "--locked"]).output();
+    let output = cargo().args(["metadata", "--format-version", "1", "--locked"]).output();
     let output = output.map_err(|e| format!("cargo metadata: {e}"))?;
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).map_err(|e| format!("cargo metadata: {e}"))?;
     let packages = metadata["packages"].as_array().ok_or("cargo metadata without packages")?;
@@ -59,7 +71,7 @@ pub(crate) fn test(filters: &[&str]) -> Result<(), String> {
         arguments.extend(filters);
     }
     println!("== cargo {}", arguments.join(" "));
-    let mut child = Command::new("cargo")
+    let mut child = cargo()
         .args(&arguments)
         .envs(servers::environment()?)
         .stdout(Stdio::piped())
@@ -86,8 +98,7 @@ pub(crate) fn tpch(scale_factor: &str) -> Result<(), String> {
     servers::act("up", &[])?;
     let arguments = ["test", "--workspace", "--locked", "--test", "it", "--", "--nocapture", "tpch::"];
     println!("== cargo {}", arguments.join(" "));
-    let command =
-        Command::new("cargo").args(arguments).envs(servers::environment()?).env("TEST_TPCH_SF", scale_factor).status();
+    let command = cargo().args(arguments).envs(servers::environment()?).env("TEST_TPCH_SF", scale_factor).status();
     let status = command.map_err(|e| format!("cargo: {e}"))?;
     if status.success() { Ok(()) } else { Err("there are wrong answers".into()) }
 }
@@ -97,7 +108,7 @@ pub(crate) fn differential(options: &[&str]) -> Result<(), String> {
     let (release, options): (Vec<&str>, Vec<&str>) = options.iter().partition(|o| **o == "--release");
     servers::act("up", &[])?;
     // The whole workspace, so that the dependencies have the features that they have in the tests.
-    cargo(&[&["build", "--workspace", "--bins", "--locked"], release.as_slice()].concat())?;
+    run(&[&["build", "--workspace", "--bins", "--locked"], release.as_slice()].concat())?;
     let target = headwater_common::environment::variable("CARGO_TARGET_DIR").unwrap_or_else(|| "target".to_owned());
     let program = std::path::Path::new(&target).join(if release.is_empty() { "debug" } else { "release" });
     let program = program.join("headwater-differential");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 600;
 const MEDIAN_MAX: usize = 180;
 const NINE_OF_TEN_MAX: usize = 450;
-const FOLDERS: [&str; 7] = ["engine", "connectors", "flight-server", "cli", "tests", "benchmarks", "xtask"];
+const FOLDERS: [&str; 8] = ["engine", "connectors", "udfs", "flight-server", "cli", "tests", "benchmarks", "xtask"];
 
 /// Every `.rs` file of the project.
 pub(crate) fn sources() -> Vec<PathBuf> {

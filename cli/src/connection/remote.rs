@@ -1,10 +1,11 @@
 //! A Flight SQL server.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use arrow::array::{Array, BinaryArray, RecordBatch, StringArray};
+use arrow::array::{Array, BinaryArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::client::FlightSqlServiceClient;
@@ -21,6 +22,9 @@ use crate::repl::statement::first_word;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest message accepted, in bytes: servers other than Headwater send more than gRPC's default of 4 MiB.
 const MESSAGE_BYTES: usize = 256 << 20;
+/// The rows of every table as its source estimates them; a server other than Headwater does not have this table.
+const ROW_COUNTS: &str = "SELECT source, \"schema\", name, max(\"rows\") AS \"rows\" \
+    FROM headwater.system.source_statistics GROUP BY source, \"schema\", name";
 /// Statements that are sent as updates.
 const UPDATES: [&str; 11] =
     ["INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "DROP", "REFRESH", "SET", "RESET", "ALTER", "TRUNCATE"];
@@ -101,24 +105,44 @@ impl Remote {
         let request = CommandGetTables { include_schema: true, ..CommandGetTables::default() };
         let info = client.get_tables(request).await.map_err(|e| server_error(&e))?;
         let batches: Vec<RecordBatch> = self.read(info).try_collect().await?;
+        let rows = self.row_counts().await;
         let mut found = Vec::new();
         for batch in &batches {
             let text = |name: &str, row: usize| text(batch, name, row);
             let schemas = batch.column_by_name("table_schema").and_then(|c| c.as_any().downcast_ref::<BinaryArray>());
             for row in 0..batch.num_rows() {
                 let bytes = schemas.map(|s| s.value(row).to_vec()).unwrap_or_default();
+                let name = [text("catalog_name", row), text("db_schema_name", row), text("table_name", row)];
+                let known = rows.get(&name).copied();
+                let [catalog, schema, name] = name;
                 found.push(Table {
-                    catalog: text("catalog_name", row),
-                    schema: text("db_schema_name", row),
-                    name: text("table_name", row),
+                    catalog,
+                    schema,
+                    name,
                     kind: text("table_type", row).to_ascii_lowercase(),
-                    rows: None,
+                    rows: known,
                     columns: columns(bytes),
                     keys: Vec::new(),
                 });
             }
         }
         Ok(found)
+    }
+
+    /// Estimated rows of each table, by its whole name; none where the server does not say.
+    async fn row_counts(&self) -> HashMap<[String; 3], u64> {
+        let Ok(answer) = self.query(ROW_COUNTS).await else { return HashMap::new() };
+        let batches: Vec<RecordBatch> = answer.stream.try_collect().await.unwrap_or_default();
+        let mut counts = HashMap::new();
+        for batch in &batches {
+            let rows = batch.column_by_name("rows").and_then(|c| c.as_any().downcast_ref::<Int64Array>());
+            let Some(rows) = rows else { continue };
+            for row in (0..batch.num_rows()).filter(|row| rows.is_valid(*row)) {
+                let name = ["source", "schema", "name"].map(|column| text(batch, column, row));
+                counts.extend(u64::try_from(rows.value(row)).ok().map(|count| (name, count)));
+            }
+        }
+        counts
     }
 
     /// Asks for a table's primary key.

@@ -48,6 +48,12 @@ pub(crate) const QUERIES: &[(&str, &str)] = &[
          FROM shop.public.readings) WHERE abs(value - mean) > 25 ORDER BY abs(value - mean) DESC, at LIMIT 5",
     ),
     (
+        "The orders of the next days, with the interval that should hold 95 of 100 outcomes",
+        "SELECT day, round(forecast) AS orders, round(lower_95) AS lower_95, round(upper_95) AS upper_95, model\n\
+         FROM FORECAST((SELECT date_trunc('day', ordered_at) AS day, count(*) AS n FROM shop.public.orders GROUP BY 1),\n\
+           timestamp_col => 'day', data_col => 'n', horizon => 3, model => 'auto_ets') ORDER BY day",
+    ),
+    (
         "How the engine would run a query: files that are read, columns and filters that they get",
         "EXPLAIN SELECT name FROM shop.public.products WHERE price > 190",
     ),
@@ -81,11 +87,10 @@ pub(crate) async fn main(args: &DemoArgs) -> Result<ExitCode> {
         let message = e.message().split("; choose").next().unwrap_or_default().to_owned();
         Error::configuration(format!("{message}; end what listens there, or choose another port with --port"))
     })?;
+    let terminated = termination()?;
     say_python(&server);
     let stop = async {
-        if let Err(e) = termination().await {
-            tracing::error!(error = %e, "stopping");
-        }
+        terminated.await;
         println!("stopping");
     };
     server.serve(stop).await?;

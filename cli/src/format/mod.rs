@@ -37,6 +37,8 @@ pub(crate) enum Format {
     Arrow,
     /// Parquet file.
     Parquet,
+    /// Picture of lines, bands and marked points.
+    Svg,
 }
 
 impl Format {
@@ -50,9 +52,9 @@ impl Format {
         matches!(self, Self::Table | Self::Vertical | Self::Markdown)
     }
 
-    /// Whether it is not text.
+    /// Whether it is not for a terminal.
     pub(crate) fn is_binary(self) -> bool {
-        matches!(self, Self::Arrow | Self::Parquet)
+        matches!(self, Self::Arrow | Self::Parquet | Self::Svg)
     }
 }
 
@@ -91,6 +93,7 @@ pub(crate) fn sink<'a>(style: &Style, schema: &SchemaRef, out: Box<dyn Write + S
         Format::Ndjson => Box::new(json::Lines::new(schema, out)?),
         Format::Arrow => Box::new(binary::Ipc::new(schema, out)?),
         Format::Parquet => Box::new(binary::Parquet::new(schema, out)?),
+        Format::Svg => Box::new(crate::plot::Svg::new(schema, out)),
     })
 }
 

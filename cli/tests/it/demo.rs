@@ -13,7 +13,18 @@ fn the_demo_answers_its_questions_and_is_quick_the_second_time() {
     let folder = folder.path().to_str().unwrap();
     let first = run(&["demo", "--no-serve", "--dir", folder]);
     assert_eq!(first.code, Some(0), "{first:?}");
-    for part in ["writing", "JOIN", "OVER (", "date_bin(", "EXPLAIN", "Björn Bauer 0", "time: ", "-- physical plan"] {
+    for part in [
+        "writing",
+        "JOIN",
+        "OVER (",
+        "FORECAST((",
+        "ETS(",
+        "date_bin(",
+        "EXPLAIN",
+        "Björn Bauer 0",
+        "time: ",
+        "-- physical plan",
+    ] {
         assert!(first.out.contains(part), "{part} in {}", first.out);
     }
     let watch = Stopwatch::start();

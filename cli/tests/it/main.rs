@@ -5,6 +5,7 @@
 mod demo;
 mod doctor;
 mod documents;
+mod plot;
 mod process;
 mod serve;
 mod sql;

@@ -67,3 +67,23 @@ fn a_wrong_configuration_or_a_taken_port_ends_the_start_with_its_reason() {
     let ended = run(&["serve", "--config", "/nowhere/headwater.toml"]);
     assert!(ended.code == Some(1) && ended.err.contains("/nowhere/headwater.toml"), "{ended:?}");
 }
+
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn the_server_keeps_one_heap_a_core_unless_it_is_told_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = config(folder.path(), "");
+    let cores = std::thread::available_parallelism().unwrap().get().max(2).to_string();
+    for (set, kept) in [(None, cores.as_str()), (Some("7"), "7")] {
+        let mut command = program();
+        command.env_remove("MALLOC_ARENA_MAX").env_remove("GLIBC_TUNABLES");
+        command.envs(set.map(|heaps| ("MALLOC_ARENA_MAX", heaps)));
+        let mut server = Running::start(command.args(["serve", "--config", &path, "--listen", "127.0.0.1:0"]));
+        server.err_until("Flight SQL is ready");
+        let environment = std::fs::read(format!("/proc/{}/environ", server.id())).unwrap();
+        let heaps = format!("MALLOC_ARENA_MAX={kept}");
+        assert!(environment.split(|b| *b == 0).any(|pair| pair == heaps.as_bytes()), "{kept}");
+        server.signal("TERM");
+        assert_eq!(server.end().0, Some(0));
+    }
+}

@@ -51,10 +51,10 @@ pub(crate) const TABLES: &str = users_tables!(
 );
 
 /// Columns in order: database, table, name, type, kind and text of the default, comment, whether it is in the partition key,
-/// the sorting key and the primary key.
+/// the sorting key and the primary key, bytes.
 pub(crate) const COLUMNS: &str = users_tables!(
     "SELECT database, table, name, type, default_kind, default_expression, comment, toBool(is_in_partition_key), \
-     toBool(is_in_sorting_key), toBool(is_in_primary_key) FROM system.columns",
+     toBool(is_in_sorting_key), toBool(is_in_primary_key), toString(data_uncompressed_bytes) FROM system.columns",
     "table",
     " ORDER BY database, table, position"
 );

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use headwater_common::config::{OptionSpec, Options, percent_decoded};
+use headwater_common::config::{OptionSpec, Options};
 use headwater_common::{Error, Result, Secret};
 use url::Url;
 
@@ -105,10 +105,7 @@ impl ClickHouseConfig {
     /// Reads the options; what stands in the URL gives way to an option of its own.
     pub(crate) fn read(options: &Options) -> Result<Self> {
         options.check("clickhouse", OPTIONS)?;
-        let mut merged = from_url(options.get("url"))?;
-        for name in options.names().filter(|n| *n != "url") {
-            merged.set(name, options.get(name).unwrap_or_default());
-        }
+        let merged = from_url(options.get("url"))?.overruled_by(options);
         let text = |name: &str| merged.text(name, OPTIONS).map(str::to_owned);
         let number = |name: &str| merged.number(name, OPTIONS);
         let tls = merged.flag("tls", OPTIONS)?;
@@ -196,32 +193,18 @@ fn final_tables(text: &str) -> Final {
 
 /// The parts of a URL as options. The URL itself is never shown: it may hold a password.
 fn from_url(url: Option<&str>) -> Result<Options> {
-    let mut options = Options::new();
-    let Some(url) = url else { return Ok(options) };
+    let Some(url) = url else { return Ok(Options::new()) };
     let url = Url::parse(url).map_err(|e| Error::configuration(format!("option \"url\" is not a URL: {e}")))?;
     match url.scheme() {
-        "http" | "clickhouse" => {}
-        "https" => options.set("tls", "true"),
+        "http" | "https" | "clickhouse" => {}
         _ => return Err(Error::configuration("option \"url\" must start with http:// or https://")),
     }
-    let decoded = |text: &str| -> Result<String> {
-        percent_decoded(text).ok_or_else(|| Error::configuration("option \"url\" has a wrong %-escape"))
-    };
-    if let Some(host) = url.host_str().filter(|h| !h.is_empty()) {
-        options.set("host", decoded(host)?);
-    }
-    if let Some(port) = url.port_or_known_default().filter(|_| url.port().is_some() || url.scheme() != "clickhouse") {
+    let mut options = Options::of_url(&url, "database")?;
+    if let Some(port) = url.port_or_known_default().filter(|_| url.scheme() != "clickhouse") {
         options.set("port", port.to_string());
     }
-    if !url.username().is_empty() {
-        options.set("user", decoded(url.username())?);
-    }
-    if let Some(password) = url.password() {
-        options.set("password", decoded(password)?);
-    }
-    let database = url.path().trim_start_matches('/');
-    if !database.is_empty() {
-        options.set("database", decoded(database)?);
+    if url.scheme() == "https" {
+        options.set("tls", "true");
     }
     if let Some((name, _)) = url.query_pairs().next() {
         let message = format!("the URL parameter \"{name}\" is not supported; use an option or \"settings\" instead");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use bytes::Bytes;
 use headwater_common::retry::Backoff;
-use headwater_common::{Error, ErrorKind, Result};
+use headwater_common::{Error, Result};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -121,20 +121,11 @@ impl Connections {
 
     /// Asks for a result. It is asked again when the server cannot be reached or is too busy: nothing was read yet.
     pub(crate) async fn read(&self, query: &Query<'_>) -> Result<Answer> {
-        let backoff = Backoff::default();
-        let mut attempt = 0;
-        loop {
+        let ask = || {
             let body = Full::new(Bytes::copy_from_slice(query.sql.as_bytes())).map_err(|never| match never {});
-            match self.send(query, None, body.boxed_unsync()).await {
-                Err(e) if e.kind() == ErrorKind::Unavailable && e.is_retryable() => {
-                    let Some(delay) = backoff.delay(attempt, rand::random()) else { return Err(e) };
-                    tracing::debug!(source = self.source, error = %e, attempt, "asks the server again");
-                    tokio::time::sleep(delay).await;
-                    attempt += 1;
-                }
-                other => return other,
-            }
-        }
+            self.send(query, None, body.boxed_unsync())
+        };
+        Backoff::default().ask(&self.source, rand::random, ask).await
     }
 
     /// The rows of a statement that ends with `FORMAT JSONCompactEachRow`; for questions about the server itself.

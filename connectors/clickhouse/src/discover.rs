@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use datafusion::common::stats::Precision;
 use headwater_common::{Error, Result};
 use headwater_source::{ColumnMeta, Discovery, TableKind, TableMeta, TableName};
 use serde_json::Value;
@@ -129,6 +130,8 @@ fn table(
         let mut meta = ColumnMeta::new(Arc::new(t.field(&column_name, &config.types)), type_name);
         let partitioned = flag(column, 7);
         meta.statistics = statistics::column(&t, range.filter(|_| partitioned && dated));
+        let bytes = column.get(10).and_then(number).and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
+        meta.statistics.byte_size = bytes.map_or(Precision::Absent, Precision::Inexact);
         meta.default = Some(text(column, 5)?).filter(|d| !d.is_empty());
         let mark = |name: &str, value: String| (name.to_owned(), value);
         meta.attributes = BTreeMap::from([

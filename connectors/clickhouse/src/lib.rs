@@ -8,6 +8,7 @@
 //! | `discover`, `statistics`, `catalog_queries` | tables, columns, keys and statistics from the system tables |
 //! | `types` | the Arrow type of each type, and its values from and to the server's Arrow stream |
 //! | `pushdown` | which filters and orders the server computes, and their text |
+//! | `ranges` | ranges of the primary key that several readers share |
 //! | `translate` | which sub-plans the server computes, and their text; statements in the server's own language |
 //! | `body`, `scan` | an Arrow stream into record batches; errors in mid-stream |
 //! | `write` | INSERT and DELETE |
@@ -20,6 +21,7 @@ mod connect;
 mod discover;
 mod error;
 mod pushdown;
+mod ranges;
 mod scan;
 mod settings;
 mod source;

@@ -1,19 +1,15 @@
 //! Reads an Arrow stream.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::Stream;
 use headwater_common::{Error, Result};
-use headwater_source::{ErrorExt, QueryContext, TableName};
+use headwater_source::{BatchReader, QueryContext, TableName, read_batches};
 use headwater_sqlgen::{ClickHouseStatement, Sql};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -59,16 +55,7 @@ pub(crate) struct Check {
 
 /// Starts reading when it is first polled.
 pub(crate) fn stream(reading: Reading) -> SendableRecordBatchStream {
-    let schema = Arc::clone(&reading.schema);
-    let batches = futures::stream::once(async move {
-        let running = start(reading).await.map_err(ErrorExt::into_datafusion)?;
-        Ok::<_, DataFusionError>(futures::stream::try_unfold(running, |mut running| async move {
-            let batch = running.next().await.map_err(ErrorExt::into_datafusion)?;
-            Ok(batch.map(|batch| (batch, running)))
-        }))
-    });
-    let flat: Pin<Box<dyn Stream<Item = _> + Send>> = Box::pin(futures::TryStreamExt::try_flatten(batches));
-    Box::pin(RecordBatchStreamAdapter::new(schema, flat))
+    read_batches(Arc::clone(&reading.schema), start(reading))
 }
 
 async fn start(reading: Reading) -> Result<Running> {
@@ -201,7 +188,7 @@ struct Running {
     _place: Place,
 }
 
-impl Running {
+impl BatchReader for Running {
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if let Some(batch) = self.batches.pop_front() {
@@ -228,7 +215,9 @@ impl Running {
             }
         }
     }
+}
 
+impl Running {
     /// Why the stream broke off: the server's exception when it wrote one.
     async fn broken_off(&mut self, error: Option<&(dyn std::error::Error + Send + Sync + 'static)>) -> Error {
         let mut after = 0;

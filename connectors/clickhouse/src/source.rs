@@ -22,8 +22,9 @@ use parking_lot::RwLock;
 
 use crate::config::{ClickHouseConfig, OPTIONS};
 use crate::connect::Connections;
-use crate::discover::{TableTypes, discover, fingerprint, number, server};
+use crate::discover::{TableTypes, discover, fingerprint, server};
 use crate::pushdown::{Columns, translate};
+use crate::ranges::{self, Edges, KnownEdges, SplitKey};
 use crate::scan::{Reading, stream};
 use crate::settings::ServerSettings;
 use crate::types::{ChKind, ChType};
@@ -55,6 +56,7 @@ impl Connector for ClickHouseConnector {
             connections,
             tables: RwLock::default(),
             settings: RwLock::default(),
+            edges: KnownEdges::default(),
             stale: AtomicBool::new(false),
         };
         Ok(Arc::new(source))
@@ -65,12 +67,14 @@ impl Connector for ClickHouseConnector {
 #[derive(Debug, Clone)]
 struct Table {
     types: TableTypes,
-    /// The column whose ranges are read in parallel.
-    split_key: Option<String>,
+    /// What is read in parallel ranges.
+    split_key: Option<SplitKey>,
     /// Whether its engine changes rows when it merges them, as `ReplacingMergeTree` does.
     merges: bool,
     /// Whether its engine asks other servers or tables.
     distributed: bool,
+    /// Rows, as the server counts them.
+    rows: u64,
 }
 
 /// One ClickHouse server.
@@ -81,6 +85,7 @@ pub(crate) struct ClickHouseSource {
     pub(crate) connections: Connections,
     tables: RwLock<HashMap<TableName, Table>>,
     settings: RwLock<ServerSettings>,
+    edges: KnownEdges,
     /// A reader found a table that is not what discovery found.
     stale: AtomicBool,
 }
@@ -100,6 +105,23 @@ impl ClickHouseSource {
             true => Err("a table that asks other servers or tables computes no sub-plans".into()),
             false => Ok(()),
         }
+    }
+
+    /// Rows of a table and the ranges of its key that `target` readers share; no ranges when it has none that are known.
+    pub(crate) fn split(&self, table: &TableName, target: usize) -> (u64, Vec<PartitionBounds>) {
+        let Ok(known) = self.table(table) else { return (0, Vec::new()) };
+        (known.rows, self.edges.ranges(table, target.min(self.connections.size())))
+    }
+
+    /// Edges of `parts` ranges of a table; `None` when it is not split.
+    async fn edges(&self, table: &TableName, parts: usize) -> Result<Option<Edges>> {
+        let Table { split_key: Some(key), types, .. } = self.table(table)? else { return Ok(None) };
+        // Rows of one key that are in several partitions are merged when they are read.
+        if parts < 2 || (key == SplitKey::Partitions && self.is_final(table)?) {
+            return Ok(None);
+        }
+        let settings = self.settings();
+        ranges::edges(&self.connections, &settings, table, (&key, types.as_slice()), parts).await.map(Some)
     }
 
     /// Types of a table's columns.
@@ -152,7 +174,9 @@ impl ClickHouseSource {
             select.columns.push(sql::Expr::Value(ScalarValue::UInt8(Some(1))));
         }
         select.filters = self.filters(&command.table, &command.filters)?;
-        select.filters.extend(range_filter(types.as_slice(), bounds)?);
+        if let Some(column) = ranges::column(bounds) {
+            select.filters.extend(ranges::filter(types.as_slice(), bounds, &sql::Expr::column(column))?);
+        }
         for key in &command.order {
             let expr = self.with_columns(&command.table, |c| c.sort_key(&key.column))?.map_err(Error::unsupported)?;
             select.order.push(sql::Order { expr, descending: key.descending, nulls_first: key.nulls_first });
@@ -188,39 +212,6 @@ pub(crate) fn bound(select: &sql::Select) -> Result<sql::Sql> {
     write(sql::Mode::Inline)
 }
 
-/// Rows whose key is in a range; the first range also holds the nulls.
-fn range_filter(types: &[(String, ChType)], bounds: &PartitionBounds) -> Result<Vec<sql::Expr>> {
-    let (column, from, to) = match bounds {
-        PartitionBounds::Whole => return Ok(Vec::new()),
-        PartitionBounds::Key { column, from, to } => (column, *from, *to),
-        _ => return Err(Error::internal("ClickHouse tables are split by key")),
-    };
-    let t = types.iter().find(|(n, _)| n == column).map(|(_, t)| t);
-    let t = t.ok_or_else(|| Error::internal(format!("no column {column}")))?;
-    let value = |v: i64| {
-        let fits = || Error::internal(format!("{column}: a range ends outside the type"));
-        let value = match t.kind {
-            ChKind::Date => ScalarValue::Date32(Some(i32::try_from(v).map_err(|_| fits())?)),
-            ChKind::DateTime => ScalarValue::TimestampSecond(Some(v), Some("UTC".into())),
-            _ => ScalarValue::Int64(Some(v)),
-        };
-        Ok::<_, Error>(sql::Expr::Value(value))
-    };
-    let key = || sql::Expr::column(column);
-    let mut parts = Vec::new();
-    if let Some(from) = from {
-        parts.push(sql::Expr::compare(key(), sql::Operator::GtEq, value(from)?));
-    }
-    if let Some(to) = to {
-        let below = sql::Expr::compare(key(), sql::Operator::Lt, value(to)?);
-        parts.push(match from.is_none() && t.nullable {
-            true => sql::Expr::Any(vec![below, sql::Expr::IsNull(Box::new(key()))]),
-            false => below,
-        });
-    }
-    Ok(parts)
-}
-
 #[async_trait]
 impl Source for ClickHouseSource {
     fn name(&self) -> &str {
@@ -250,13 +241,20 @@ impl Source for ClickHouseSource {
             let engine = attribute("engine");
             let splits = engine.ends_with("MergeTree")
                 && (self.config.parallel_replicated || !(engine.starts_with("Replicated") || engine.starts_with("Shared")));
-            let split_key = Some(attribute("split_key").to_owned()).filter(|k| splits && !k.is_empty());
+            let split_key = match (attribute("split_key"), attribute("partition_key")) {
+                _ if !splits => None,
+                ("", "") => None,
+                ("", _) => Some(SplitKey::Partitions),
+                (column, _) => Some(SplitKey::Column(column.to_owned())),
+            };
             let merges =
                 engine.ends_with("MergeTree") && !matches!(engine, "MergeTree" | "ReplicatedMergeTree" | "SharedMergeTree");
+            let rows = table.row_count.unwrap_or(0);
             let distributed = matches!(engine, "Distributed" | "Merge");
-            tables.insert(table.name.clone(), Table { types, split_key, merges, distributed });
+            tables.insert(table.name.clone(), Table { types, split_key, merges, distributed, rows });
         }
         *self.tables.write() = tables;
+        self.edges.clear();
         Ok(found.discovery)
     }
 
@@ -309,44 +307,22 @@ impl RemoteSource for ClickHouseSource {
         true
     }
 
-    /// Ranges of the primary key's first column. A row is in one range whatever part it is in, so merges that run between the
-    /// readers neither lose nor double it.
+    /// Ranges of the primary key's first column, or of partitions.
     async fn partitions(&self, command: &ScanCommand, target: usize) -> Result<Vec<PartitionBounds>> {
-        let whole = vec![PartitionBounds::Whole];
-        let table = self.table(&command.table)?;
-        let Some(column) = table.split_key else { return Ok(whole) };
-        let parts = u32::try_from(target.min(self.connections.size())).unwrap_or(1);
-        if parts < 2 {
-            return Ok(whole);
-        }
-        let statement = sql::ClickHouseStatement::KeyQuantiles {
-            schema: command.table.schema.clone(),
-            table: command.table.table.clone(),
-            column: column.clone(),
-            parts,
-        };
-        let text = format!("{} FORMAT JSONCompactEachRow", statement.text()?);
-        let rows = match self.connections.rows(&text, &self.settings().sent).await {
-            Ok(rows) => rows,
-            Err(e) => {
-                tracing::debug!(source = self.name, error = %e, "the index cannot be read; one reader reads the table");
-                return Ok(whole);
+        let edges = self.edges(&command.table, target.min(self.connections.size())).await?;
+        let found = edges.map_or_else(Vec::new, |edges| edges.ranges());
+        Ok(if found.is_empty() { vec![PartitionBounds::Whole] } else { found })
+    }
+
+    /// Learns the ranges of the tables' keys.
+    async fn prepare(&self, tables: &[TableName]) {
+        for table in tables {
+            if self.edges.lacks(table)
+                && let Ok(Some(edges)) = self.edges(table, self.connections.size()).await
+            {
+                self.edges.keep(table.clone(), edges);
             }
-        };
-        let edges = rows.first().and_then(|row| row.first()).and_then(|v| v.as_array());
-        let mut edges: Vec<i64> = edges.into_iter().flatten().filter_map(number).collect();
-        let signed = |t: &ChType| !matches!(&t.kind, ChKind::Native(native) if native.is_unsigned_integer());
-        if !table.types.iter().any(|(name, t)| *name == column && signed(t)) {
-            edges.retain(|edge| *edge >= 0);
         }
-        edges.sort_unstable();
-        edges.dedup();
-        let (mut bounds, mut from) = (Vec::new(), None);
-        for to in edges.into_iter().map(Some).chain([None]) {
-            bounds.push(PartitionBounds::Key { column: column.clone(), from, to });
-            from = to;
-        }
-        Ok(if bounds.len() > 1 { bounds } else { whole })
     }
 
     fn render(&self, command: &ScanCommand, bounds: &PartitionBounds) -> Result<RemoteText> {
@@ -371,8 +347,8 @@ impl RemoteSource for ClickHouseSource {
         }))
     }
 
-    fn translate(&self, plan: &LogicalPlan, _target: usize) -> Result<RemoteQuery, Vec<Kept>> {
-        crate::translate::translate(self, plan)
+    fn translate(&self, plan: &LogicalPlan, target: usize) -> Result<RemoteQuery, Vec<Kept>> {
+        crate::translate::translate(self, plan, target)
     }
 
     fn open_query(self: Arc<Self>, query: OpenQuery) -> Result<SendableRecordBatchStream> {
@@ -381,6 +357,10 @@ impl RemoteSource for ClickHouseSource {
 
     async fn describe(&self, text: &str) -> Result<RemoteQuery> {
         crate::translate::describe(self, text).await
+    }
+
+    async fn view(&self, schema: &str, view: &str, arguments: &[(String, Option<String>)]) -> Result<RemoteQuery> {
+        crate::translate::view(self, schema, view, arguments).await
     }
 
     async fn insert(&self, table: &TableMeta, rows: SendableRecordBatchStream) -> Result<u64> {

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::FieldRef;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use headwater_common::config::{OptionSpec, Options};
 use headwater_common::{Error, Result};
-
-use crate::text::declared;
+use headwater_source::declare;
 
 macro_rules! options {
     ($($name:literal = $default:expr, $secret:expr, $description:literal;)*) => {
@@ -114,8 +113,13 @@ impl TableOptions {
         let mut columns = BTreeMap::new();
         for name in options.names() {
             if let Some(table) = name.strip_prefix("columns.") {
-                let fields = declared::parse(name, options.get(name).unwrap_or_default())?;
-                columns.insert(table.to_owned(), Arc::new(fields));
+                let declared = declare::columns(name, options.get(name).unwrap_or_default())?;
+                if let Some((column, _)) = declared.iter().find(|(_, data_type)| *data_type == DataType::Binary) {
+                    let message = format!("option \"{name}\": column \"{column}\" of bytes is not read from texts");
+                    return Err(Error::configuration(message));
+                }
+                let field = |(name, data_type): (String, DataType)| FieldRef::new(Field::new(name, data_type, true));
+                columns.insert(table.to_owned(), Arc::new(declared.into_iter().map(field).collect()));
             }
         }
         let folders_are_schemas = match options.text("schemas", OPTIONS) {

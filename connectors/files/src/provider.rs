@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::TableParquetOptions;
+use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics, TableReference};
 use datafusion::datasource::TableType;
 use datafusion::datasource::physical_plan::ParquetSource;
@@ -23,6 +24,7 @@ use datafusion_datasource::file_scan_config::FileScanConfigBuilder;
 use datafusion_datasource::source::DataSourceExec;
 use datafusion_datasource::{PartitionedFile, compute_all_files_statistics};
 use headwater_common::Error;
+use headwater_source::scan::width;
 use headwater_source::{ErrorExt, QueryContext};
 
 use crate::checked::{CheckedSource, ScanGuard};
@@ -161,12 +163,19 @@ fn partitioned(table: &ReadyTable, files: Vec<&ReadyFile>) -> Vec<PartitionedFil
         if let Some(footer) = &file.footer {
             part = part.with_extension(footer.clone());
         }
-        let unknown = || Arc::new(Statistics::new_unknown(table.schema.file_schema()));
-        part = part.with_statistics(file.statistics.as_ref().map_or_else(unknown, Arc::clone));
+        let guessed = || Arc::new(guessed(file, table.schema.file_schema()));
+        part = part.with_statistics(file.statistics.as_ref().map_or_else(guessed, Arc::clone));
         correct_nulls(&mut part);
         part
     };
     files.into_iter().map(file).collect()
+}
+
+/// A file that does not say how many rows it has holds about as many as its bytes make.
+fn guessed(file: &ReadyFile, schema: &SchemaRef) -> Statistics {
+    let row_bytes: f64 = 1.0 + schema.fields().iter().map(|f| width(f.data_type())).sum::<f64>();
+    let rows = (file.meta.size as f64 / row_bytes).ceil().max(1.0);
+    Statistics { num_rows: Precision::Inexact(rows as usize), ..Statistics::new_unknown(schema) }
 }
 
 /// A folder that stands for null gives a column of nulls; DataFusion takes values of folders for never null.

@@ -63,24 +63,36 @@ pub(crate) const COLUMNS: &str = "SELECT a.attrelid, a.attname::pg_catalog.text,
     AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
     AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY a.attrelid, a.attnum";
 
-/// Keys: table, name, kind (p, u, f), columns, referenced schema, table and columns, rules. Unique keys whose columns may be
-/// null, and deferrable ones, are left out: rows may repeat in them.
+/// Keys: table, name, kind (p, u, f), columns, referenced schema, table and columns, rules, whether a foreign key holds for all
+/// rows. One holds when it is validated (which one that is not enforced never is), its triggers are on, all its operators are `=`
+/// (those of periods are not), row security hides no referenced row, no other table inherits from this one, and it is no
+/// part of a key of partitions that refers to one of them. Unique keys whose columns may be
+/// null, deferrable ones, and keys of tables that others inherit from are left out: rows may repeat in them.
 pub(crate) const KEYS: &str = "SELECT k.conrelid, k.conname::pg_catalog.text, k.contype::pg_catalog.text, k.conkey, \
     fn.nspname::pg_catalog.text, f.relname::pg_catalog.text, \
     ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY u(n, i) \
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.i), \
-    k.confupdtype::pg_catalog.text, k.confdeltype::pg_catalog.text \
+    k.confupdtype::pg_catalog.text, k.confdeltype::pg_catalog.text, \
+    CASE WHEN k.contype <> 'f' THEN false ELSE k.convalidated AND NOT pg_catalog.row_security_active(k.confrelid) \
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_class t WHERE t.oid = k.conrelid AND t.relhassubclass AND t.relkind <> 'p') \
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint p WHERE p.oid = k.conparentid AND p.conrelid = k.conrelid) \
+        AND NOT EXISTS (SELECT FROM pg_catalog.unnest(k.conpfeqop) o JOIN pg_catalog.pg_operator e ON e.oid = o \
+            WHERE e.oprname <> '=') \
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgenabled NOT IN ('O', 'A') AND (g.tgconstraint = k.oid \
+            OR g.tgconstraint IN (SELECT p.oid FROM pg_catalog.pg_constraint p WHERE p.conparentid = k.oid))) END \
     FROM pg_catalog.pg_constraint k \
     LEFT JOIN pg_catalog.pg_class f ON f.oid = k.confrelid LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace \
     WHERE k.contype IN ('p', 'u', 'f') AND NOT (k.contype IN ('p', 'u') AND k.condeferrable) AND k.conrelid <> 0 \
+    AND NOT (k.contype IN ('p', 'u') AND EXISTS (SELECT FROM pg_catalog.pg_class t WHERE t.oid = k.conrelid \
+        AND t.relhassubclass AND t.relkind <> 'p')) \
     AND NOT (k.contype = 'u' AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = k.conrelid \
         AND a.attnum = ANY (k.conkey) AND NOT a.attnotnull)) ORDER BY k.conrelid, k.conname";
 
-/// Statistics of columns: schema, table, column, share of nulls, distinct values (negative: share of rows), bytes, most common
-/// values and histogram as texts.
+/// Statistics of columns: schema, table, column, share of nulls, distinct values (negative: share of rows), most common values and
+/// histogram as texts, bytes of a value that is not null.
 pub(crate) const STATISTICS: &str = "SELECT s.schemaname::pg_catalog.text, s.tablename::pg_catalog.text, \
     s.attname::pg_catalog.text, s.null_frac, s.n_distinct, s.most_common_vals::pg_catalog.text, \
-    s.histogram_bounds::pg_catalog.text FROM pg_catalog.pg_stats s \
+    s.histogram_bounds::pg_catalog.text, s.avg_width FROM pg_catalog.pg_stats s \
     WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema' ORDER BY s.inherited";
 
 /// Begins a transaction for reading and shares its snapshot.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use headwater_common::config::{OptionSpec, Options, percent_decoded};
+use headwater_common::config::{OptionSpec, Options};
 use headwater_common::{Error, Result, Secret};
 use url::Url;
 
@@ -81,10 +81,7 @@ impl PostgresConfig {
     /// Reads the options; what stands in the URL gives way to an option of its own.
     pub(crate) fn read(options: &Options) -> Result<Self> {
         options.check("postgres", OPTIONS)?;
-        let mut merged = from_url(options.get("url"))?;
-        for name in options.names().filter(|n| *n != "url") {
-            merged.set(name, options.get(name).unwrap_or_default());
-        }
+        let merged = from_url(options.get("url"))?.overruled_by(options);
         let text = |name: &str| merged.text(name, OPTIONS).map(str::to_owned);
         let number = |name: &str| merged.number(name, OPTIONS);
         let user = text("user").unwrap_or_default();
@@ -135,8 +132,7 @@ fn ssl_mode(text: &str) -> Result<SslMode> {
 
 /// The parts of a URL as options. The URL itself is never shown: it may hold a password.
 fn from_url(url: Option<&str>) -> Result<Options> {
-    let mut options = Options::new();
-    let Some(url) = url else { return Ok(options) };
+    let Some(url) = url else { return Ok(Options::new()) };
     let url = Url::parse(url).map_err(|e| Error::configuration(format!("option \"url\" is not a URL: {e}")))?;
     if !matches!(url.scheme(), "postgres" | "postgresql") || url.cannot_be_a_base() {
         return Err(Error::configuration("option \"url\" must start with postgres://"));
@@ -146,24 +142,9 @@ fn from_url(url: Option<&str>) -> Result<Options> {
         let message = "option \"url\": write / ? # and @ in names and passwords as %2F %3F %23 %40, or use option password";
         return Err(Error::configuration(message));
     }
-    let decoded = |text: &str| -> Result<String> {
-        percent_decoded(text).ok_or_else(|| Error::configuration("option \"url\" has a wrong %-escape"))
-    };
-    if let Some(host) = url.host_str().filter(|h| !h.is_empty()) {
-        options.set("host", decoded(host)?.trim_start_matches('[').trim_end_matches(']'));
-    }
-    if let Some(port) = url.port() {
-        options.set("port", port.to_string());
-    }
-    if !url.username().is_empty() {
-        options.set("user", decoded(url.username())?);
-    }
-    if let Some(password) = url.password() {
-        options.set("password", decoded(password)?);
-    }
-    let database = url.path().trim_start_matches('/');
-    if !database.is_empty() {
-        options.set("database", decoded(database)?);
+    let mut options = Options::of_url(&url, "database")?;
+    if let Some(host) = options.get("host").map(str::to_owned) {
+        options.set("host", host.trim_start_matches('[').trim_end_matches(']'));
     }
     for (name, value) in url.query_pairs() {
         let known = match name.as_ref() {

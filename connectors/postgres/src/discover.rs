@@ -120,6 +120,7 @@ async fn statistics_rows(client: &Client, source: &str) -> Result<StatisticsByCo
             distinct: get(row, 4)?,
             common: get(row, 5)?,
             histogram: get(row, 6)?,
+            width: get(row, 7)?,
         };
         found.entry((get(row, 0)?, get(row, 1)?)).or_default().insert(get(row, 2)?, statistics);
     }
@@ -193,6 +194,7 @@ fn add_keys(table: &mut TableMeta, columns: &[Column], keys: &[&Row]) -> Result<
                     referenced_columns: get(row, 6)?,
                     on_update: rule(&get::<String>(row, 7)?),
                     on_delete: rule(&get::<String>(row, 8)?),
+                    holds: get(row, 9)?,
                 });
             }
         }

@@ -10,7 +10,7 @@
 //! | text, varchar, name | `<`, `>=`, ..., LIKE without escapes | compared with `COLLATE "C"`: UTF-8 bytes, as here |
 //! | float4, float8 | `=` and IN with values that are neither zero nor NaN | only zeros and NaN compare differently |
 //! | float4, float8 | ranges | as a superset: NaN is added and checked again here |
-//! | every type | IS NULL, IS NOT NULL | |
+//! | every type but those that are or may be composite | IS NULL, IS NOT NULL | |
 //!
 //! A column whose values an option changes (infinity as null, say) is left alone: the server would see other values.
 
@@ -151,6 +151,15 @@ fn chain(columns: &Columns<'_>, filter: &Expr, op: Operator) -> Outcome {
 fn null_test(columns: &Columns<'_>, inner: &Expr, make: fn(Box<sql::Expr>) -> sql::Expr) -> Outcome {
     let Expr::Column(column) = inner else { return Err(format!("`{inner}` is not a plain column")) };
     columns.family(&column.name)?;
+    let pg_type = columns.find(&column.name)?;
+    if matches!(pg_type.kind(), PgKind::Composite(_) | PgKind::Other) {
+        let reason = format!(
+            "`{}`: a value of type {} whose fields are all null is null at the server",
+            column.name,
+            pg_type.name()
+        );
+        return Err(reason);
+    }
     exact(make(Box::new(sql::Expr::column(&column.name))))
 }
 

@@ -8,13 +8,11 @@ use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use deadpool_postgres::Object;
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 use headwater_common::{Error, ErrorKind, Result};
-use headwater_source::{ErrorExt, TableName};
+use headwater_source::{BatchReader, TableName, read_batches};
 use tokio_postgres::{CopyOutStream, Error as PgError, SimpleQueryMessage};
 
 use crate::error::classify;
@@ -52,16 +50,7 @@ pub(crate) struct Check {
 
 /// Starts reading when it is first polled.
 pub(crate) fn stream(reading: Reading) -> SendableRecordBatchStream {
-    let schema = Arc::clone(&reading.schema);
-    let batches = futures::stream::once(async move {
-        let running = start(reading).await.map_err(ErrorExt::into_datafusion)?;
-        Ok::<_, DataFusionError>(futures::stream::try_unfold(running, |mut running| async move {
-            let batch = running.next().await.map_err(ErrorExt::into_datafusion)?;
-            Ok(batch.map(|batch| (batch, running)))
-        }))
-    });
-    let flat: Pin<Box<dyn Stream<Item = _> + Send>> = Box::pin(futures::TryStreamExt::try_flatten(batches));
-    Box::pin(RecordBatchStreamAdapter::new(schema, flat))
+    read_batches(Arc::clone(&reading.schema), start(reading))
 }
 
 async fn start(reading: Reading) -> Result<Running> {
@@ -101,6 +90,13 @@ struct Running {
     starting: bool,
 }
 
+impl BatchReader for Running {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let batch = self.next_sent().await?;
+        batch.map(|batch| conform(&self.source, batch, &self.schema)).transpose()
+    }
+}
+
 impl Running {
     async fn begin(&mut self, reading: &Reading) -> Result<()> {
         let source = &reading.source;
@@ -124,11 +120,6 @@ impl Running {
         let copy = object.copy_out(reading.copy.as_str()).await.map_err(|e| classify(source, e))?;
         self.copy = Some(Box::pin(copy));
         Ok(())
-    }
-
-    async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        let batch = self.next_sent().await?;
-        batch.map(|batch| conform(&self.source, batch, &self.schema)).transpose()
     }
 
     async fn next_sent(&mut self) -> Result<Option<RecordBatch>> {

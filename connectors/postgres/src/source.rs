@@ -132,7 +132,9 @@ impl PostgresSource {
             PartitionBounds::Blocks { from, to } => {
                 select.filters.push(sql::Expr::Blocks { item: None, from: *from, to: *to })
             }
-            PartitionBounds::Key { .. } => return Err(Error::internal("Postgres tables are split by blocks")),
+            PartitionBounds::Key { .. } | PartitionBounds::Text { .. } => {
+                return Err(Error::internal("Postgres tables are split by blocks"));
+            }
         }
         for key in &command.order {
             let expr = self.with_columns(&command.table, |c| c.sort_key(&key.column))?;

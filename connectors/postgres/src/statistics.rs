@@ -14,6 +14,8 @@ pub(crate) struct StatisticsRow {
     pub(crate) distinct: f32,
     pub(crate) common: Option<String>,
     pub(crate) histogram: Option<String>,
+    /// Bytes of a value that is not null, on the average.
+    pub(crate) width: i32,
 }
 
 /// Statistics of a column of a table with `rows` rows.
@@ -23,6 +25,7 @@ pub(crate) fn column(row: &StatisticsRow, pg_type: &PgType, rows: Option<u64>) -
     let count = |n: f64| Precision::Inexact(n.max(0.0).round() as usize);
     if let Some(rows) = rows {
         found.null_count = count(rows * f64::from(row.null_share));
+        found.byte_size = count(rows * (1.0 - f64::from(row.null_share)) * f64::from(row.width));
     }
     let distinct = f64::from(row.distinct);
     found.distinct_count = match (distinct < 0.0, rows) {

@@ -177,10 +177,6 @@ pub(crate) async fn update(
     let filters = exact_filters(source, table, filters)?;
     let mut changes = Vec::new();
     for (column, value) in assignments {
-        // DataFusion names every column; one that is set to itself is not changed.
-        if matches!(value, Expr::Column(c) if c.name == *column) {
-            continue;
-        }
         let value = source.with_columns(&table.name, |columns| assignment(columns, column, value))?;
         let mut value = value.map_err(|reason| Error::unsupported(format!("UPDATE of {column}: {reason}")))?;
         // A text is read as the column's own type; every other value already has it.

@@ -1,6 +1,9 @@
 //! Exponential back-off with full jitter.
 
+use std::future::Future;
 use std::time::Duration;
+
+use crate::error::{ErrorKind, Result};
 
 /// How often and how patiently an operation is tried again.
 ///
@@ -23,6 +26,26 @@ impl Default for Backoff {
 }
 
 impl Backoff {
+    /// Asks the source `name` until it answers, as long as what fails is that it cannot be reached or is too busy. `draw` gives even
+    /// random numbers in `[0, 1)`.
+    pub async fn ask<T, F>(&self, name: &str, draw: impl Fn() -> f64, ask: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let mut attempt = 0;
+        loop {
+            match ask().await {
+                Err(e) if e.kind() == ErrorKind::Unavailable && e.is_retryable() => {
+                    let Some(delay) = self.delay(attempt, draw()) else { return Err(e) };
+                    tracing::debug!(source = name, error = %e, attempt, "asks the server again");
+                    tokio::time::sleep(delay).await;
+                    attempt += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
     /// The delay before try `attempt + 1` (`attempt` counts from 0), or `None` when no try is left.
     /// `draw` is an even random number in `[0, 1)`.
     pub fn delay(&self, attempt: u32, draw: f64) -> Option<Duration> {

@@ -91,7 +91,7 @@ fn separate(list: InList) -> Transformed<Expr> {
 }
 
 /// The value of a literal, also of one that is cast to the type of the other side.
-fn constant(expr: &Expr) -> Option<ScalarValue> {
+pub(crate) fn constant(expr: &Expr) -> Option<ScalarValue> {
     match expr {
         Expr::Literal(value, _) => Some(value.clone()),
         Expr::Cast(Cast { expr, field }) => constant(expr)?.cast_to(field.data_type()).ok(),

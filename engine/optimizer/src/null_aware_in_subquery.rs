@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{Column, DFSchema, ExprSchema, Result, ScalarValue, Spans};
+use datafusion::common::{DFSchema, ExprSchema, Result, ScalarValue, Spans};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Filter, LogicalPlan, Subquery, and, or};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::prelude::Expr;
+
+use crate::one_row_subquery::{first_column, is_limited};
 
 /// Rewrites `x IN (SELECT c ...)` below OR, NOT, IS NULL, CASE and the like to
 ///
@@ -23,7 +26,8 @@ use datafusion::prelude::Expr;
 ///
 /// An IN that stands alone among the parts of a WHERE joined by AND is left to DataFusion's semi and null-aware anti joins,
 /// which are right; only a correlated NOT IN, which those refuse, and one of a value without columns, of which they make a
-/// filter that forgets nulls, are rewritten there too. When neither side can be null, nothing is rewritten.
+/// filter that forgets nulls, are rewritten there too. When neither side can be null, nothing is rewritten in filters. Outside of
+/// filters every IN becomes EXISTS, of which [`MarkSubqueryValues`](crate::MarkSubqueryValues) makes joins.
 #[derive(Debug, Default)]
 pub struct NullAwareInSubquery;
 
@@ -33,8 +37,43 @@ impl AnalyzerRule for NullAwareInSubquery {
     }
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(rewrite_filter).data()
+        plan.transform_up_with_subqueries(|plan| match plan {
+            LogicalPlan::Filter(_) => rewrite_filter(plan),
+            other => rewrite_values(other),
+        })
+        .data()
     }
+}
+
+/// Outside of filters IN is a value, of which only the EXISTS in it have a plan.
+fn rewrite_values(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let is_in = |expr: &Expr| expr.exists(|e| Ok(matches!(e, Expr::InSubquery(_)))).unwrap_or(false);
+    if !plan.expressions().iter().any(is_in) {
+        return Ok(Transformed::no(plan));
+    }
+    let mut schema = DFSchema::empty();
+    for input in plan.inputs() {
+        schema.merge(input.schema());
+    }
+    let names = NamePreserver::new(&plan);
+    plan.map_expressions(|expr| {
+        // Grouping sets are no values.
+        if matches!(expr, Expr::GroupingSet(_)) {
+            return Ok(Transformed::no(expr));
+        }
+        let name = names.save(&expr);
+        let rewritten = expr.transform_up(|expr| rewrite_in(expr, &schema, Place::Value))?;
+        Ok(rewritten.update_data(|expr| name.restore(expr)))
+    })
+}
+
+/// Where an IN stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In a filter, where DataFusion makes mark joins of it.
+    Filter,
+    /// Anywhere else.
+    Value,
 }
 
 fn rewrite_filter(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
@@ -46,7 +85,7 @@ fn rewrite_filter(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         let part = match part {
             Expr::InSubquery(alone) if !alone.negated || null_aware_join(&alone) => Expr::InSubquery(alone),
             part => {
-                let rewritten = part.transform_up(|expr| rewrite_in(expr, &schema))?;
+                let rewritten = part.transform_up(|expr| rewrite_in(expr, &schema, Place::Filter))?;
                 changed |= rewritten.transformed;
                 rewritten.data
             }
@@ -64,13 +103,16 @@ fn null_aware_join(alone: &InSubquery) -> bool {
     alone.subquery.outer_ref_columns.is_empty() && alone.expr.any_column_refs()
 }
 
-fn rewrite_in(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+fn rewrite_in(expr: Expr, schema: &DFSchema, place: Place) -> Result<Transformed<Expr>> {
     let Expr::InSubquery(InSubquery { expr, subquery, negated }) = expr else { return Ok(Transformed::no(expr)) };
-    let (qualifier, field) = subquery.subquery.schema().qualified_field(0);
-    let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+    if is_limited(&subquery) {
+        // As EXISTS it would lose its limit.
+        return Ok(Transformed::no(Expr::InSubquery(InSubquery { expr, subquery, negated })));
+    }
+    let column = Expr::Column(first_column(&subquery));
     let left_nulls = nullable(&expr, schema);
-    let right_nulls = field.is_nullable();
-    if !left_nulls && !right_nulls {
+    let right_nulls = subquery.subquery.schema().field(0).is_nullable();
+    if !left_nulls && !right_nulls && place == Place::Filter {
         return Ok(Transformed::no(Expr::InSubquery(InSubquery { expr, subquery, negated })));
     }
     let (outer, outer_columns) = outer_reference(expr.as_ref().clone(), schema)?;
@@ -82,9 +124,11 @@ fn rewrite_in(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     if right_nulls {
         unknown.push(exists(&subquery, Some(column.is_null()), Vec::new())?);
     }
-    let Some(unknown) = unknown.into_iter().reduce(or) else { return Ok(Transformed::yes(found)) };
     let null = Expr::Literal(ScalarValue::Boolean(None), None);
-    let is_in = or(found, and(unknown, null));
+    let is_in = match unknown.into_iter().reduce(or) {
+        Some(unknown) => or(found, and(unknown, null)),
+        None => found,
+    };
     Ok(Transformed::yes(if negated { Expr::Not(Box::new(is_in)) } else { is_in }))
 }
 

@@ -12,6 +12,7 @@ use headwater_common::{Error, Result};
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
+use crate::drift::SchemaLog;
 use crate::error::ErrorExt;
 use crate::metadata::{Discovery, TableKind, TableName};
 use crate::source::Source;
@@ -24,6 +25,9 @@ pub struct SourceCatalog {
     source: Arc<dyn Source>,
     found: RwLock<Arc<Discovery>>,
     error: RwLock<Option<String>>,
+    log: RwLock<SchemaLog>,
+    /// Since the last successful discovery.
+    age: RwLock<Option<Stopwatch>>,
     /// Held while discovery runs; holds when the last check ended.
     checked: Mutex<Option<Stopwatch>>,
 }
@@ -37,7 +41,14 @@ impl fmt::Debug for SourceCatalog {
 impl SourceCatalog {
     /// A catalog that has not looked at its source yet.
     pub fn new(source: Arc<dyn Source>) -> Self {
-        Self { source, found: RwLock::default(), error: RwLock::default(), checked: Mutex::new(None) }
+        Self {
+            source,
+            found: RwLock::default(),
+            error: RwLock::default(),
+            log: RwLock::default(),
+            age: RwLock::default(),
+            checked: Mutex::new(None),
+        }
     }
 
     /// The source.
@@ -48,6 +59,16 @@ impl SourceCatalog {
     /// What the last successful discovery found.
     pub fn discovery(&self) -> Arc<Discovery> {
         Arc::clone(&self.found.read())
+    }
+
+    /// The versions of its schema, and how they differ.
+    pub fn schema_log(&self) -> SchemaLog {
+        self.log.read().clone()
+    }
+
+    /// Milliseconds since the last successful discovery.
+    pub fn age_ms(&self) -> Option<u64> {
+        self.age.read().map(|at| at.elapsed_ms())
     }
 
     /// Why the last discovery failed, if it did.
@@ -95,8 +116,10 @@ impl SourceCatalog {
         match self.source.discover().await {
             Ok(found) => {
                 let found = Arc::new(found);
+                self.log.write().take(&self.discovery(), &found);
                 *self.found.write() = Arc::clone(&found);
                 *self.error.write() = None;
+                *self.age.write() = Some(Stopwatch::start());
                 Ok(found)
             }
             Err(e) => {

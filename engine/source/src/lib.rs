@@ -5,7 +5,9 @@
 //! | [`connector`] | how does a kind of source come into being from options? |
 //! | [`source`] | what must every source, and every remote database, be able to do? |
 //! | [`metadata`] | what did discovery find: tables, columns, keys, statistics? |
+//! | [`declare`] | how does a user declare columns in an option? |
 //! | [`diagnosis`] | what is wrong with a source, and what helps? |
+//! | [`drift`] | how do tables change from one discovery to the next? |
 //! | [`pushdown`] | may the source compute this, and if not, why? |
 //! | [`scan`] | what does a remote scan carry and how does it run? |
 //! | [`write`] | how do INSERT, UPDATE and DELETE reach a source? |
@@ -20,8 +22,12 @@
 pub mod arithmetic;
 pub mod catalog;
 pub mod connector;
+pub mod costs;
+pub mod declare;
 pub mod diagnosis;
+pub mod drift;
 pub mod error;
+pub mod feedback;
 pub mod metadata;
 pub mod provider;
 pub mod pushdown;
@@ -32,12 +38,15 @@ pub mod remote_query_table;
 pub mod scan;
 pub mod source;
 pub mod tls;
+pub mod transparent;
 pub mod write;
 
 pub use catalog::SourceCatalog;
 pub use connector::{ConnectContext, Connector};
+pub use costs::{SourceCost, SourceCosts};
 pub use diagnosis::{Finding, Level};
 pub use error::ErrorExt;
+pub use feedback::{Correction, Feedback, Learning};
 pub use metadata::{ColumnMeta, Discovery, ForeignKey, SchemaMeta, TableKind, TableMeta, TableName};
 pub use provider::{CountTable, RemoteTable};
 pub use pushdown::Support;
@@ -45,7 +54,8 @@ pub use query::QueryContext;
 pub use registry::SourceRegistry;
 pub use remote_query_table::RemoteQueryTable;
 pub use scan::{
-    Kept, OpenQuery, OpenScan, PartitionBounds, RemoteColumn, RemoteQuery, RemoteQueryExec, RemoteScanExec, RemoteText,
-    ScanCommand, SortKey,
+    BatchReader, CollectKeysExec, CollectedKey, Kept, KeyFilter, KeySlot, Notes, OpenQuery, OpenScan, Outcome,
+    PartitionBounds, Refused, RemoteColumn, RemoteQuery, RemoteQueryExec, RemoteScanExec, RemoteText, ScanCommand,
+    SharedReadExec, SortKey, read_batches, reads_the_same,
 };
 pub use source::{RemoteSource, Source};

@@ -8,6 +8,11 @@ use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Constraint, Constraints, Statistics};
 
+/// Attribute of a table whose columns were found by looking at some of its rows: their number.
+pub const SAMPLED: &str = "sampled";
+/// Begin of the attributes of such a table that name a field whose values have several types; the value is what they are.
+pub const CONFLICT: &str = "conflict.";
+
 /// Schema and table name inside a source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TableName {
@@ -105,6 +110,10 @@ pub struct ForeignKey {
     pub on_update: String,
     /// Delete rule.
     pub on_delete: String,
+    /// Whether the source says that every row of this table that can be read, in whose columns there is no null, has its row in
+    /// the other table, and that this row can be read too: the key is enforced, was checked for rows that are older than it, and
+    /// compares by `=`; no row is hidden or added by row security or inheritance.
+    pub holds: bool,
 }
 
 /// One column.

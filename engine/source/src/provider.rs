@@ -20,7 +20,7 @@ use crate::error::ErrorExt;
 use crate::metadata::{TableKind, TableMeta};
 use crate::scan::{PartitionBounds, RemoteScanExec, ScanCommand};
 use crate::source::RemoteSource;
-use crate::write::{OmittedColumns, RemoteChange, RemoteChangeExec, RemoteSink};
+use crate::write::{OmittedColumns, RemoteChange, RemoteChangeExec, RemoteSink, assigned};
 
 /// Fewer rows than this are read over one connection.
 const ROWS_PER_PARTITION_MIN: u64 = 50_000;
@@ -30,6 +30,7 @@ pub struct RemoteTable {
     source: Arc<dyn RemoteSource>,
     table: Arc<TableMeta>,
     constraints: Constraints,
+    correction: f64,
 }
 
 impl fmt::Debug for RemoteTable {
@@ -42,7 +43,19 @@ impl RemoteTable {
     /// The table as described by discovery.
     pub fn new(source: Arc<dyn RemoteSource>, table: Arc<TableMeta>) -> Self {
         let constraints = table.constraints();
-        Self { source, table, constraints }
+        Self { source, table, constraints, correction: 1.0 }
+    }
+
+    /// The same table, whose filtered rows are so many times those that its statistics let expect.
+    #[must_use]
+    pub fn with_correction(&self, factor: f64) -> Self {
+        let constraints = self.table.constraints();
+        Self { source: Arc::clone(&self.source), table: Arc::clone(&self.table), constraints, correction: factor }
+    }
+
+    /// What estimates of its filtered rows are to be multiplied by.
+    pub fn correction(&self) -> f64 {
+        self.correction
     }
 
     /// The table's description.
@@ -222,7 +235,8 @@ impl TableProvider for RemoteTable {
         };
         let first = bounds.first().cloned().unwrap_or_default();
         let text = self.source.render(&command, &first).map_err(ErrorExt::into_datafusion)?;
-        Ok(Arc::new(RemoteScanExec::try_new(command, Arc::clone(&self.table), bounds, text)?))
+        let scan = RemoteScanExec::try_new(command, Arc::clone(&self.table), bounds, text)?;
+        Ok(Arc::new(scan.with_correction(self.correction)))
     }
 
     async fn insert_into(
@@ -257,7 +271,8 @@ impl TableProvider for RemoteTable {
         let filters = unqualified(&filters)?;
         self.check_exact(&filters, "UPDATE of")?;
         let (names, values): (Vec<_>, Vec<_>) = assignments.into_iter().unzip();
-        let assignments = names.into_iter().zip(unqualified(&values)?).collect();
+        let values = unqualified(&values)?.into_iter().map(assigned);
+        let assignments = names.into_iter().zip(values).collect();
         Ok(self.change(RemoteChange::Update { assignments, filters }))
     }
 }

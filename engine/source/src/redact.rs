@@ -1,26 +1,27 @@
 //! Messages of failed computations, without the values that made them fail.
 //!
 //! Arrow and DataFusion put the value into the message of a cast, a parse or a calculation that failed. The value comes from a
-//! row, and may be a secret; what helps is the operation and the type, which stay.
+//! row, and may be a secret; what helps is the operation and the type, which stay. A value that is a word of the statement itself
+//! is no secret to whoever wrote it, and stays too.
 
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-/// What of a message is replaced, from the whole of it to single numbers, and by what.
+/// What of a message is replaced, from the whole of it to single numbers, and by what. The group `v` is the value.
 const RULES: &[(&str, &str)] = &[
     (r"(?s)Overflow happened on: .*", "the result does not fit its type"),
     (r"(?s)arithmetic overflow: .*", "arithmetic overflow"),
-    (r"(?s)(Overflowing on|parse decimal overflow|decimal format|for type interval|Unicode scalar value)\b.*", "$1"),
-    (r"(?s)(cast|convert|parse)( the| string| value)* .+ (to|as) ", "$1 a value $3 "),
-    (r"(?s)\S+ is too (large|small) to store", "a value is too $1 to store"),
-    (r"(?s)'.*'", "a value"),
-    (r#"(?s)".*""#, "a value"),
+    (r"(?s)(Overflowing on|parse decimal overflow|decimal format|for type interval|Unicode scalar value)\b(?P<v>.*)", "$1"),
+    (r"(?s)(cast|convert|parse)( the| string| value)* (?P<v>.+) (to|as) ", "$1 a value $4 "),
+    (r"(?s)(?P<v>\S+) is too (large|small) to store", "a value is too $2 to store"),
+    (r"(?s)'(?P<v>.*)'", "a value"),
+    (r#"(?s)"(?P<v>.*)""#, "a value"),
     (r"to value of (.+) type", "to $1"),
 ];
 
-/// Numbers that are no values are kept: parameters of types, and limits.
-const NUMBERS: &str = r"(?:Decimal|FixedSize|Time|Date|Interval|Duration)\w*\([^()]*\)|(?:precision|scale|Max is|Min is|least|most|requires) -?\d[\d.]*|(?:^|[^\w.])-?\d[\w.:+-]*";
+/// Numbers that are no values are kept: parameters of types, and limits; so is what is still in quotes, a word of the statement.
+const NUMBERS: &str = r#"'[^']*'|"[^"]*"|(?:Decimal|FixedSize|Time|Date|Interval|Duration)\w*\([^()]*\)|(?:precision|scale|Max is|Min is|least|most|requires) -?\d[\d.]*|(?:^|[^\w.])-?\d[\w.:+-]*"#;
 
 static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
     let rules = RULES.iter().map(|(pattern, by)| Some((Regex::new(pattern).ok()?, *by)));
@@ -34,13 +35,30 @@ struct Patterns {
 
 /// The message without values.
 pub fn without_values(message: &str) -> String {
+    without_values_but(message, &|_| false)
+}
+
+/// The message without values but those that `own` says are words of the statement.
+pub fn without_values_but(message: &str, own: &dyn Fn(&str) -> bool) -> String {
     let Some(patterns) = PATTERNS.as_ref() else { return "a value could not be computed".to_owned() };
     let mut text = message.to_owned();
     for (rule, by) in &patterns.rules {
-        text = rule.replace(&text, *by).into_owned();
+        let replaced = rule.replace(&text, |found: &Captures<'_>| {
+            if found.name("v").is_some_and(|value| own(bare(value.as_str()))) {
+                return found[0].to_owned();
+            }
+            let mut made = String::new();
+            found.expand(by, &mut made);
+            made
+        });
+        text = replaced.into_owned();
     }
     let number = |found: &Captures<'_>| {
         let found = &found[0];
+        let quoted = found.len() > 1 && found.starts_with(['\'', '"']) && found.ends_with(['\'', '"']);
+        if quoted || own(bare(found)) {
+            return found.to_owned();
+        }
         match found.find(|c: char| c.is_ascii_digit() || c == '-') {
             Some(at) if at <= 1 => format!("{}…", &found[..at]),
             _ => found.to_owned(),
@@ -49,9 +67,36 @@ pub fn without_values(message: &str) -> String {
     patterns.numbers.replace_all(&text, number).into_owned()
 }
 
+/// A value without the quotes and blanks around it.
+fn bare(value: &str) -> &str {
+    value.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | ':' | '('))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_of_the_statement_stay() {
+        let own = |word: &str| ["century", "2024-01-01 12:00", "abc", "300"].contains(&word);
+        for (message, expected) in [
+            ("Date part 'century' not supported", "Date part 'century' not supported"),
+            (
+                "Error parsing timestamp from '2024-01-01 12:00': error parsing time",
+                "Error parsing timestamp from '2024-01-01 12:00': error parsing time",
+            ),
+            ("Cannot cast string 'abc' to value of Int64 type", "Cannot cast string 'abc' to Int64"),
+            ("Can't cast value 300 to type Int8", "Can't cast value 300 to type Int8"),
+            // What is more than a word of the statement goes as a whole.
+            ("Cannot cast string 'abc secret' to value of Int64 type", "Cannot cast a value to Int64"),
+            ("Cannot cast string 'secret' 'abc' to value of Int64 type", "Cannot cast a value to Int64"),
+            ("Can't cast value 3004242 to type Int8", "Can't cast a value to type Int8"),
+        ] {
+            let text = without_values_but(message, &own);
+            assert_eq!(text, expected);
+            assert!(!text.contains("secret") && !text.contains("4242"));
+        }
+    }
 
     #[test]
     fn values_go_and_types_stay() {

@@ -8,12 +8,16 @@ use datafusion::execution::TaskContext;
 use headwater_common::{Error, Result, nearest};
 use parking_lot::RwLock;
 
+use crate::costs::SourceCosts;
+use crate::feedback::Feedback;
 use crate::source::{RemoteSource, Source};
 
 /// The sources by name. Scan nodes carry a source's name and find the source here when they run.
 #[derive(Default)]
 pub struct SourceRegistry {
     sources: RwLock<BTreeMap<String, Arc<dyn Source>>>,
+    costs: SourceCosts,
+    feedback: Feedback,
 }
 
 impl fmt::Debug for SourceRegistry {
@@ -41,13 +45,30 @@ impl SourceRegistry {
     /// Removes a source and returns it.
     pub fn remove(&self, name: &str) -> Result<Arc<dyn Source>> {
         let removed = self.sources.write().remove(name);
+        self.costs.forget(name);
+        self.feedback.forget(name);
         removed.ok_or_else(|| self.unknown(name))
     }
 
-    /// The remote database with this name among the sources of a task's session.
-    pub(crate) fn of_task(context: &TaskContext, name: &str) -> Result<Arc<dyn RemoteSource>> {
+    /// What statements of the sources take.
+    pub fn costs(&self) -> &SourceCosts {
+        &self.costs
+    }
+
+    /// What was found of estimates.
+    pub fn feedback(&self) -> &Feedback {
+        &self.feedback
+    }
+
+    /// The sources of a task's session.
+    pub(crate) fn all_of_task(context: &TaskContext) -> Result<Arc<Self>> {
         let sources = context.session_config().get_extension::<Self>();
-        sources.ok_or_else(|| Error::internal("the session has no source registry"))?.remote(name)
+        sources.ok_or_else(|| Error::internal("the session has no source registry"))
+    }
+
+    /// The remote database with this name among them.
+    pub(crate) fn of_task(context: &TaskContext, name: &str) -> Result<Arc<dyn RemoteSource>> {
+        Self::all_of_task(context)?.remote(name)
     }
 
     /// A source by name.

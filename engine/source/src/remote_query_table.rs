@@ -10,6 +10,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Statistics;
 use datafusion::datasource::TableType;
 use datafusion::error::Result;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::expressions::Column;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
@@ -22,6 +23,7 @@ use crate::scan::{RemoteQuery, RemoteQueryExec};
 /// A table's columns are known by their names, so a repeated name gets a number: `id`, `id:1`.
 pub struct RemoteQueryTable {
     query: Arc<RemoteQuery>,
+    plan: Option<Arc<LogicalPlan>>,
     schema: SchemaRef,
     statistics: Statistics,
 }
@@ -38,13 +40,20 @@ impl RemoteQueryTable {
         name_apart(&mut query);
         let schema = query.schema();
         let statistics = Statistics::new_unknown(&schema);
-        Self { query: Arc::new(query), schema, statistics }
+        Self { query: Arc::new(query), plan: None, schema, statistics }
     }
 
     /// The same with these estimates of its result.
     #[must_use]
     pub fn with_statistics(mut self, statistics: Statistics) -> Self {
         self.statistics = statistics;
+        self
+    }
+
+    /// The same with the sub-plan that the query computes, column by column: keys of a join may then restrict it.
+    #[must_use]
+    pub fn with_plan(mut self, plan: LogicalPlan) -> Self {
+        self.plan = Some(Arc::new(plan));
         self
     }
 
@@ -93,6 +102,7 @@ impl TableProvider for RemoteQueryTable {
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let scan = RemoteQueryExec::new(Arc::clone(&self.query), Arc::new(self.statistics.clone()));
+        let scan = scan.with_plan(self.plan.clone());
         let all: Vec<usize> = (0..self.schema.fields().len()).collect();
         let Some(indices) = projection.filter(|wanted| **wanted != all) else { return Ok(Arc::new(scan)) };
         let column = |i: &usize| {

@@ -11,7 +11,7 @@ use datafusion::prelude::Expr;
 use headwater_common::{Error, Result};
 
 use crate::diagnosis::Finding;
-use crate::metadata::{Discovery, TableMeta};
+use crate::metadata::{Discovery, TableMeta, TableName};
 use crate::pushdown::Support;
 use crate::scan::{Kept, OpenQuery, OpenScan, PartitionBounds, RemoteQuery, RemoteText, ScanCommand, SortKey};
 
@@ -86,6 +86,10 @@ pub trait RemoteSource: Source {
     /// breaks off.
     fn open(self: Arc<Self>, scan: OpenScan) -> Result<SendableRecordBatchStream>;
 
+    /// Learns what [`Self::translate`] needs to split statements over these tables, such as the ranges of their keys. What it
+    /// cannot learn makes statements slower, never wrong.
+    async fn prepare(&self, _tables: &[TableName]) {}
+
     /// One statement that computes a sub-plan exactly as Headwater does, or every part of it that keeps it here. All scans of
     /// the plan read tables of this source; its column types are those of the plan's schema. `target` is the largest number
     /// of texts the statement is split into.
@@ -104,6 +108,14 @@ pub trait RemoteSource: Source {
     /// statement that changes nothing.
     async fn describe(&self, _text: &str) -> Result<RemoteQuery> {
         Err(Error::unsupported(format!("query() is not supported by {} sources", self.kind())))
+    }
+
+    /// A view that has parameters, with the texts of its arguments (None is NULL) and the columns that it then has.
+    async fn view(&self, _schema: &str, view: &str, _arguments: &[(String, Option<String>)]) -> Result<RemoteQuery> {
+        let kind = self.kind();
+        Err(Error::unsupported(format!(
+            "view \"{view}\" cannot take arguments: {kind} sources have no views with parameters"
+        )))
     }
 
     /// Whether the source gives columns that an INSERT leaves out their defaults. If so, the rows of [`Self::insert`] do not

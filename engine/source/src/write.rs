@@ -38,6 +38,17 @@ impl OmittedColumns {
     }
 }
 
+/// Name of the function that stands for the value of a column which an UPDATE sets to itself.
+pub const UNCHANGED: &str = "unchanged";
+
+/// The value of an assignment, with the column itself where it is set to itself.
+pub(crate) fn assigned(value: Expr) -> Expr {
+    match value {
+        Expr::ScalarFunction(mut call) if call.func.name() == UNCHANGED && call.args.len() == 1 => call.args.remove(0),
+        other => other,
+    }
+}
+
 /// A null that stands for a column that was left out; a value that was given is always a column of the rows.
 fn is_filler(expr: &Expr) -> bool {
     match expr {

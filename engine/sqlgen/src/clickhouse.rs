@@ -142,6 +142,10 @@ impl Dialect for ClickHouse {
         false
     }
 
+    fn checked_cast(&self) -> Option<&'static str> {
+        Some("accurateCast")
+    }
+
     /// A table is found by its own name beside the one it is given, so no usual name of a table is given.
     fn item_prefix(&self) -> &'static str {
         "_t"
@@ -248,10 +252,26 @@ pub enum ClickHouseStatement {
         /// Number of parts.
         parts: u32,
     },
+    /// Names of a table's partitions in order, with their numbers of rows.
+    PartitionSizes {
+        /// Database.
+        schema: String,
+        /// Table.
+        table: String,
+    },
     /// A row with the name and the type of each column of a query.
     Describe(Query),
     /// The same for a text in ClickHouse's own language that [`ClickHouseStatement::Parse`] has accepted.
     DescribeNative(String),
+    /// `SELECT *` from a view with parameters; the server reads each text as its parameter's type.
+    View {
+        /// Database.
+        schema: String,
+        /// View.
+        view: String,
+        /// Names and values; None is NULL.
+        arguments: Vec<(String, Option<String>)>,
+    },
     /// Whether a text is one statement; nothing of it runs.
     Parse(String),
 }
@@ -291,6 +311,13 @@ impl ClickHouseStatement {
                 ClickHouse.text(table, &mut out)?;
                 out.push(')');
             }
+            Self::PartitionSizes { schema, table } => {
+                out.push_str("SELECT partition_id, toString(sum(rows)) FROM system.parts WHERE active AND database = ");
+                ClickHouse.text(schema, &mut out)?;
+                out.push_str(" AND table = ");
+                ClickHouse.text(table, &mut out)?;
+                out.push_str(" GROUP BY partition_id ORDER BY partition_id");
+            }
             Self::Describe(query) => {
                 out.push_str("DESCRIBE TABLE (");
                 out.push_str(&Writer::new(&ClickHouse, Mode::Inline).query(query)?.finish().text);
@@ -301,6 +328,19 @@ impl ClickHouseStatement {
                 out.push_str(text);
                 // A comment at the end of the text does not reach over the line.
                 out.push_str("\n) FORMAT JSONCompactEachRow");
+            }
+            Self::View { schema, view, arguments } => {
+                out.push_str("SELECT * FROM ");
+                ClickHouse.identifier(schema, &mut out)?;
+                out.push('.');
+                ClickHouse.identifier(view, &mut out)?;
+                for (i, (name, value)) in arguments.iter().enumerate() {
+                    out.push_str(if i == 0 { "(" } else { ", " });
+                    ClickHouse.identifier(name, &mut out)?;
+                    out.push_str(" = ");
+                    ClickHouse.typed(value.as_deref(), "String", &mut out)?;
+                }
+                out.push(')');
             }
             Self::Parse(text) => {
                 out.push_str("EXPLAIN AST ");

@@ -46,6 +46,11 @@ pub trait Dialect: Debug + Send + Sync {
         true
     }
 
+    /// The function of a cast that refuses what does not fit; none where every cast does.
+    fn checked_cast(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What the names of FROM items begin with.
     fn item_prefix(&self) -> &'static str {
         "t"
@@ -56,11 +61,19 @@ pub trait Dialect: Debug + Send + Sync {
         ""
     }
 
+    /// Many values of one type as the text of an array and the array's type; `None` where an IN list of them is as good.
+    fn array(&self, _values: &[Literal]) -> Option<(String, String)> {
+        None
+    }
+
     /// Appends an element of an IN list in a shorter form than [`Dialect::literal`] has, where one exists that means the same.
     fn list_element(&self, _value: &ScalarValue, _out: &mut String) -> Result<bool> {
         Ok(false)
     }
 }
+
+/// Shorter lists are written as they are.
+const ARRAY_MIN: usize = 32;
 
 /// PostgreSQL and databases that speak its SQL.
 ///
@@ -130,6 +143,25 @@ impl Dialect for Postgres {
         }
         out.push_str("::");
         out.push_str(type_name);
+    }
+
+    /// One constant is parsed faster than thousands (PostgreSQL documentation, 8.15.2: quoted elements of array literals).
+    fn array(&self, values: &[Literal]) -> Option<(String, String)> {
+        let first = values.first().filter(|_| values.len() >= ARRAY_MIN)?;
+        let mut text = String::from("{");
+        for (i, value) in values.iter().enumerate() {
+            let element = value.text.as_ref().filter(|_| value.type_name == first.type_name && value.around == ("", ""))?;
+            text.push_str(if i == 0 { "\"" } else { ",\"" });
+            for c in element.chars() {
+                if matches!(c, '"' | '\\') {
+                    text.push('\\');
+                }
+                text.push(c);
+            }
+            text.push('"');
+        }
+        text.push('}');
+        Some((text, format!("{}[]", first.type_name)))
     }
 
     fn text_type(&self) -> &'static str {

@@ -37,6 +37,12 @@ pub enum Operator {
     Modulo,
     /// Two texts as one; null when one is.
     Concat,
+    /// The bits that both have.
+    BitAnd,
+    /// The bits that either has.
+    BitOr,
+    /// The bits moved to the right.
+    ShiftRight,
 }
 
 impl Operator {
@@ -56,6 +62,9 @@ impl Operator {
             Self::Divide => "/",
             Self::Modulo => "%",
             Self::Concat => "||",
+            Self::BitAnd => "&",
+            Self::BitOr => "|",
+            Self::ShiftRight => ">>",
         }
     }
 
@@ -68,6 +77,7 @@ impl Operator {
             Self::GtEq => Some(Self::LtEq),
             Self::Eq | Self::NotEq | Self::IsDistinctFrom | Self::IsNotDistinctFrom => Some(self),
             Self::Plus | Self::Minus | Self::Multiply | Self::Divide | Self::Modulo | Self::Concat => None,
+            Self::BitAnd | Self::BitOr | Self::ShiftRight => None,
         }
     }
 
@@ -93,6 +103,8 @@ pub enum Expr {
     Typed(String, Cow<'static, str>),
     /// A cast to one of the database's types; the name is made of constants of the connector and numbers.
     Cast(Box<Expr>, Cow<'static, str>),
+    /// The same, which refuses a value that does not fit.
+    CheckedCast(Box<Expr>, Cow<'static, str>),
     /// A text compared and sorted by its bytes.
     ByteOrder(Box<Expr>),
     /// Two sides and an operator.

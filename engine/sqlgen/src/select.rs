@@ -115,6 +115,8 @@ pub struct Join {
 /// Kinds of joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JoinKind {
+    /// All pairs; it has no condition.
+    Cross,
     /// Pairs that match.
     Inner,
     /// And left rows without a match.

@@ -5,6 +5,7 @@ use headwater_common::{Error, Result};
 
 use crate::dialect::Dialect;
 use crate::expr::{Expr, Operator};
+use crate::literal::Literal;
 use crate::select::{Query, Select};
 use crate::statement::Statement;
 
@@ -260,7 +261,14 @@ impl<'a> Writer<'a> {
             }
             Expr::Value(value) => self.value(value),
             Expr::Typed(text, type_name) => self.typed(Some(text.clone()), type_name),
-            Expr::Cast(inner, type_name) => {
+            Expr::CheckedCast(inner, type_name) if self.dialect.checked_cast().is_some() => {
+                self.push(self.dialect.checked_cast().unwrap_or_default());
+                self.around("(", inner, ", ")?;
+                self.dialect.text(type_name, &mut self.out)?;
+                self.push(")");
+                Ok(())
+            }
+            Expr::Cast(inner, type_name) | Expr::CheckedCast(inner, type_name) => {
                 self.around("CAST(", inner, " AS ")?;
                 self.push(type_name);
                 self.push(")");
@@ -359,6 +367,13 @@ impl<'a> Writer<'a> {
         }
         self.push("(");
         self.write(expr)?;
+        let literals: Option<Vec<Literal>> = list.iter().map(|element| self.literal_of(element)).collect();
+        if let Some((text, type_name)) = literals.and_then(|values| self.dialect.array(&values)) {
+            self.push(if negated { " <> ALL (" } else { " = ANY (" });
+            self.typed(Some(text), &type_name)?;
+            self.push("))");
+            return Ok(());
+        }
         self.push(if negated { " NOT IN (" } else { " IN (" });
         self.comma_separated(list, |w, element| match element {
             Expr::Value(value) if w.dialect.list_element(value, &mut w.out)? => Ok(()),
@@ -366,6 +381,15 @@ impl<'a> Writer<'a> {
         })?;
         self.push("))");
         Ok(())
+    }
+
+    /// A value that is not NULL.
+    fn literal_of(&self, expr: &Expr) -> Option<Literal> {
+        match expr {
+            Expr::Value(value) => self.dialect.literal(value).ok().filter(|literal| literal.text.is_some()),
+            Expr::Typed(text, type_name) => Some(Literal::new(Some(text.clone()), type_name.clone())),
+            _ => None,
+        }
     }
 
     fn like(&mut self, expr: &Expr, pattern: &str, escape: char, negated: bool) -> Result<()> {

@@ -1,10 +1,12 @@
 //! `sum` of whole numbers that fails when its result does not fit, instead of wrapping around.
 //!
 //! Sums are kept in 128 bits, which no number of rows can fill, and only the result must fit 64. So the order of the rows and
-//! the number of partitions do not decide whether a sum is possible. Sums of other types are DataFusion's.
+//! the number of partitions do not decide whether a sum is possible. Sums of decimals that may need more than their 38 or 76 digits
+//! are kept in 256 bits. Sums of other types are DataFusion's.
 
 mod groups;
 mod one;
+mod wide;
 
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ use headwater_source::arithmetic::overflow;
 
 use groups::GroupSums;
 use one::{DistinctSum, OneSum};
+use wide::{WideSum, is_wide};
 
 /// The type of a sum on its way to the result.
 const STATE: DataType = DataType::Decimal128(38, 0);
@@ -61,19 +64,23 @@ impl AggregateUDFImpl for CheckedSum {
         match (is_whole(&result), args.is_distinct) {
             (true, true) => Ok(Box::new(DistinctSum::new(self.inner.accumulator(args)?, result))),
             (true, false) => Ok(Box::new(OneSum::new(result))),
+            (false, false) if is_wide(&result) => Ok(Box::new(WideSum::new(result))),
             (false, _) => self.inner.accumulator(args),
         }
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        if args.is_distinct || !is_whole(args.return_type()) {
-            return self.inner.state_fields(args);
-        }
-        Ok(vec![Arc::new(Field::new(format_state_name(args.name, "sum"), STATE, true))])
+        let state = match args.return_type() {
+            _ if args.is_distinct => return self.inner.state_fields(args),
+            whole if is_whole(whole) => STATE,
+            decimal if is_wide(decimal) => wide::state_type(decimal),
+            _ => return self.inner.state_fields(args),
+        };
+        Ok(vec![Arc::new(Field::new(format_state_name(args.name, "sum"), state, true))])
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
-        self.inner.groups_accumulator_supported(args)
+        !is_wide(args.return_field.data_type()) && self.inner.groups_accumulator_supported(args)
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
@@ -88,6 +95,7 @@ impl AggregateUDFImpl for CheckedSum {
         match (is_whole(&result), args.is_distinct) {
             (true, true) => Ok(Box::new(DistinctSum::new(self.inner.create_sliding_accumulator(args)?, result))),
             (true, false) => Ok(Box::new(OneSum::new(result))),
+            (false, false) if is_wide(&result) => Ok(Box::new(WideSum::new(result))),
             (false, _) => self.inner.create_sliding_accumulator(args),
         }
     }
@@ -121,7 +129,7 @@ impl AggregateUDFImpl for CheckedSum {
 
     fn value_from_stats(&self, args: &StatisticsArgs) -> Option<ScalarValue> {
         // Statistics add up in 64 bits.
-        if is_whole(args.return_type) { None } else { self.inner.value_from_stats(args) }
+        if is_whole(args.return_type) || is_wide(args.return_type) { None } else { self.inner.value_from_stats(args) }
     }
 }
 

@@ -6,18 +6,18 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::parser::{ExplainStatement, Statement};
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value, VisitMut, VisitorMut};
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, VisitMut, VisitorMut};
+
+use crate::syntax::{inner_mut, placeholder};
 
 /// Chains shorter than this stay as they are.
 const TERMS_MIN: usize = 16;
 
 /// Balances every chain in a statement.
 pub(crate) fn balance(statement: &mut Statement) {
-    match statement {
-        Statement::Statement(inner) => drop(VisitMut::visit(inner.as_mut(), &mut Balancer)),
-        Statement::Explain(ExplainStatement { statement, .. }) => balance(statement),
-        Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => {}
+    if let Some(inner) = inner_mut(statement) {
+        let _ = VisitMut::visit(inner, &mut Balancer);
     }
 }
 
@@ -36,10 +36,6 @@ impl VisitorMut for Balancer {
         }
         ControlFlow::Continue(())
     }
-}
-
-fn placeholder() -> Expr {
-    Expr::Value(Value::Null.into())
 }
 
 fn chained(expr: &Expr) -> Option<BinaryOperator> {

@@ -6,25 +6,17 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use datafusion::sql::parser::{ExplainStatement, Statement};
-use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, GroupByWithModifier, Ident, ObjectName, Query, Select, Visit, Visitor,
-};
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, GroupByWithModifier, ObjectName, Query, Select, Visit, Visitor};
 use headwater_common::{Error, Limits, Result};
+
+use crate::syntax::{inner, normalized};
 
 /// Refuses a statement that would grow over one of the limits.
 pub(crate) fn check(statement: &Statement, limits: &Limits) -> Result<()> {
-    match statement {
-        Statement::Statement(inner) => {
-            let mut count = Count { limits, frames: vec![Frame::default()] };
-            match Visit::visit(inner.as_ref(), &mut count) {
-                ControlFlow::Break(error) => Err(error),
-                ControlFlow::Continue(()) => Ok(()),
-            }
-        }
-        Statement::Explain(ExplainStatement { statement, .. }) => check(statement, limits),
-        Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => Ok(()),
-    }
+    let mut count = Count { limits, frames: vec![Frame::default()] };
+    let over = inner(statement).and_then(|inner| Visit::visit(inner, &mut count).break_value());
+    over.map_or(Ok(()), Err)
 }
 
 /// One query with the WITH queries that it and its parts can name.
@@ -71,10 +63,6 @@ impl Count<'_> {
     }
 }
 
-fn folded(name: &Ident) -> String {
-    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
-}
-
 fn address(query: &Query) -> usize {
     std::ptr::from_ref(query).addr()
 }
@@ -108,7 +96,7 @@ impl Visitor for Count<'_> {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
         let with = query.with.iter().flat_map(|with| &with.cte_tables);
-        let awaited = with.map(|cte| (address(&cte.query), folded(&cte.alias.name)));
+        let awaited = with.map(|cte| (address(&cte.query), normalized(&cte.alias.name)));
         self.frames.push(Frame { awaited: awaited.collect(), ..Frame::default() });
         ControlFlow::Continue(())
     }
@@ -126,7 +114,7 @@ impl Visitor for Count<'_> {
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<Error> {
         let name = match relation.0.as_slice() {
-            [one] => one.as_ident().map(folded),
+            [one] => one.as_ident().map(normalized),
             _ => None,
         };
         let known = name.and_then(|name| self.frames.iter().rev().find_map(|f| f.known.get(&name).copied()));

@@ -5,24 +5,19 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::parser::{ExplainStatement, Statement};
+use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{Query, SetExpr, SetOperator, SetQuantifier, VisitMut, VisitorMut};
 use headwater_common::{Error, Result};
 
+use crate::syntax::inner_mut;
+
 /// An error when the statement has one of them.
 pub(crate) fn check(statement: &mut Statement) -> Result<()> {
-    match statement {
-        Statement::Statement(inner) => match VisitMut::visit(inner.as_mut(), &mut Finder) {
-            ControlFlow::Break(name) => {
-                let remedy = " ALL is not supported: duplicates would not be counted; use it without ALL, or row_number() to tell \
-                    duplicates apart";
-                Err(Error::unsupported([name, remedy].concat()))
-            }
-            ControlFlow::Continue(()) => Ok(()),
-        },
-        Statement::Explain(ExplainStatement { statement, .. }) => check(statement),
-        Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => Ok(()),
-    }
+    let found = inner_mut(statement).and_then(|inner| VisitMut::visit(inner, &mut Finder).break_value());
+    let Some(name) = found else { return Ok(()) };
+    let remedy = " ALL is not supported: duplicates would not be counted; use it without ALL, or row_number() to tell \
+        duplicates apart";
+    Err(Error::unsupported([name, remedy].concat()))
 }
 
 struct Finder;

@@ -7,6 +7,7 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::error::Result;
 use headwater_common::Limits;
+use headwater_common::config::SETTINGS;
 
 use crate::engine::Sources;
 use crate::session::SessionLimits;
@@ -36,6 +37,11 @@ pub(super) fn rows(session: &dyn Session, sources: &Sources, schema: SchemaRef) 
             rows.push((entry.key, entry.value, None, true, entry.description.to_owned()));
         }
     }
+    let learning = crate::settings::learns(session.config()).to_string();
+    let spec = SETTINGS.iter().find(|s| s.key == "optimizer.learning");
+    rows.extend(spec.map(|spec| {
+        (spec.key.to_owned(), Some(learning), Some(spec.default.to_owned()), true, spec.description.to_owned())
+    }));
     let texts = |f: fn(&Row) -> Option<String>| Arc::new(rows.iter().map(f).collect::<StringArray>());
     let settable: BooleanArray = rows.iter().map(|r| Some(r.3)).collect();
     let columns = vec![

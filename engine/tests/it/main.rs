@@ -4,6 +4,8 @@
 
 mod arithmetic;
 mod guard;
+mod join_order;
 mod push_down;
+mod sketch;
 mod statements;
 mod stopping;

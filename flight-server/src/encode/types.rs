@@ -88,13 +88,27 @@ fn plain_type(data_type: &DataType, profile: Profile) -> DataType {
     }
 }
 
+/// A column in another type, with every value as it was.
+fn kept(column: &ArrayRef, field: &Field, strict: &CastOptions<'_>) -> Result<ArrayRef, ArrowError> {
+    let sent = cast_with_options(column, field.data_type(), strict)?;
+    let counts = |t: &DataType| t.is_numeric() || t.is_temporal();
+    if counts(column.data_type()) && counts(field.data_type()) {
+        let back = cast_with_options(&sent, column.data_type(), strict)?;
+        if &back != column {
+            let (from, to) = (column.data_type(), field.data_type());
+            return Err(ArrowError::CastError(format!("values of type {from} would change as {to}")));
+        }
+    }
+    Ok(sent)
+}
+
 /// The batch with exactly the output schema. A value that does not fit is an error, never a NULL.
 pub(crate) fn output_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let columns =
         batch.columns().iter().zip(schema.fields()).map(|(column, field)| match column.data_type() == field.data_type() {
             true => Ok(Arc::clone(column)),
-            false => cast_with_options(column, field.data_type(), &strict),
+            false => kept(column, field, &strict),
         });
     let columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::{CastOptions, cast, cast_with_options};
-use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef, TimeUnit};
 use arrow_flight::sql::DoPutPreparedStatementResult;
 use bytes::Bytes;
 use datafusion::common::ScalarValue;
@@ -146,25 +146,42 @@ fn fit(column: &ArrayRef, field: &FieldRef, any_type: bool) -> Result<ArrayRef> 
     if column.null_count() == column.len() || *given == DataType::Null {
         return Ok(cast(column, &wanted).unwrap_or_else(|_| arrow::array::new_null_array(&wanted, column.len())));
     }
-    if given.is_floating() && wanted.is_integer() && loses_fraction(column)? {
-        return Err(mismatch());
-    }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(column, &wanted, &strict).map_err(|_| mismatch())
+    let fitted = cast_with_options(column, &wanted, &strict).map_err(|_| mismatch())?;
+    if loses(column, &fitted, &strict) {
+        let what = format!("parameter {} of type {given} has a value that {wanted} cannot hold exactly", field.name());
+        return Err(Error::invalid(format!("{what}; give one that fits, or cast the other side in the statement")));
+    }
+    Ok(fitted)
 }
 
-/// Whether a value has a part behind the point, which a whole number would lose.
-fn loses_fraction(column: &ArrayRef) -> Result<bool> {
-    let wide = cast(column, &DataType::Float64).map_err(|e| Error::invalid(e.to_string()))?;
-    let values = arrow::array::AsArray::as_primitive::<arrow::datatypes::Float64Type>(&wide);
-    Ok(values.iter().flatten().any(|v| v.fract() != 0.0))
+/// Whether a value is another one in its new type: digits, fractions and times that were cut or rounded. Floating point rounds by its
+/// nature.
+fn loses(given: &ArrayRef, fitted: &ArrayRef, strict: &CastOptions<'_>) -> bool {
+    let counts = |t: &DataType| t.is_numeric() || t.is_temporal();
+    if !counts(fitted.data_type()) || fitted.data_type().is_floating() {
+        return false;
+    }
+    // Texts are compared in the finest type of the kind.
+    let common = match (given.data_type(), fitted.data_type()) {
+        (from, _) if counts(from) => from.clone(),
+        (_, DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..)) => DataType::Decimal256(76, 38),
+        (_, DataType::Timestamp(_, zone)) => DataType::Timestamp(TimeUnit::Nanosecond, zone.clone()),
+        _ => return false,
+    };
+    let in_common = |array: &ArrayRef| cast_with_options(array, &common, strict);
+    match (in_common(given), in_common(fitted)) {
+        (Ok(given), Ok(fitted)) => given != fitted,
+        // A type that the value went into but cannot come back from, such as a far time in nanoseconds.
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use arrow::array::{AsArray, Float64Array, Int32Array, Int64Array, StringArray};
-    use arrow::datatypes::{Field, TimeUnit};
+    use arrow::datatypes::Field;
 
     #[test]
     fn parameters_take_the_type_that_the_statement_wants() {
@@ -186,6 +203,18 @@ mod tests {
         assert_eq!(error, "parameter $1 of type Int64 cannot become Int32");
         let halves: ArrayRef = Arc::new(Float64Array::from(vec![1.5]));
         assert!(fit(&halves, &field(DataType::Int64), false).is_err());
+        let cents: ArrayRef =
+            Arc::new(arrow::array::Decimal128Array::from(vec![312]).with_precision_and_scale(6, 3).unwrap());
+        assert!(fit(&cents, &field(DataType::Decimal128(10, 2)), false).is_err());
+        assert!(fit(&cents, &field(DataType::Int64), false).is_err());
+        assert!(fit(&cents, &field(DataType::Decimal128(10, 4)), false).is_ok());
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["0.311"]));
+        assert!(fit(&texts, &field(DataType::Decimal128(10, 2)), false).is_err());
+        let noon: ArrayRef = Arc::new(arrow::array::TimestampMicrosecondArray::from(vec![43_200_000_000]));
+        assert!(fit(&noon, &field(DataType::Date32), false).is_err());
+        assert!(fit(&noon, &field(DataType::Timestamp(TimeUnit::Second, None)), false).is_ok());
+        let tenth: ArrayRef = Arc::new(Float64Array::from(vec![0.1]));
+        assert!(fit(&tenth, &field(DataType::Decimal128(10, 2)), false).is_ok());
         let whole: ArrayRef = Arc::new(Float64Array::from(vec![2.0]));
         assert_eq!(fit(&whole, &field(DataType::Int64), false).unwrap().len(), 1);
     }

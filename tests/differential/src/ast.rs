@@ -212,6 +212,8 @@ pub(crate) enum Relation {
     Base(String),
     Cte(String),
     Derived(Box<Query>),
+    /// A query that may name columns of the tables before it.
+    Lateral(Box<Query>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -232,10 +234,18 @@ pub(crate) enum Grouping {
     Sets(Vec<Expr>, Vec<Vec<usize>>),
 }
 
+/// The first row of each group of rows, by a unique order: DISTINCT ON.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct First {
+    pub(crate) keys: Vec<Expr>,
+    pub(crate) order: Vec<Key>,
+}
+
 /// A SELECT block; its columns are named `c0`, `c1`, ...
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Select {
     pub(crate) distinct: bool,
+    pub(crate) first: Option<First>,
     pub(crate) items: Vec<Expr>,
     pub(crate) from: Vec<From>,
     pub(crate) filter: Option<Expr>,

@@ -11,7 +11,7 @@ use crate::ast::Query;
 use crate::check::{Check, Finding};
 use crate::generate;
 use crate::random::Random;
-use crate::routes::{Route, Setup};
+use crate::routes::{Route, Setup, Sources};
 use crate::rows::show;
 use crate::schema;
 use crate::sources::postgres::SERVERS;
@@ -35,6 +35,8 @@ pub struct Plan {
     pub minutes: Option<u64>,
     /// Queries that run at the same time.
     pub workers: u64,
+    /// The sources that are compared.
+    pub sources: Sources,
     /// Ends the run after so many differences.
     pub differences_max: usize,
 }
@@ -123,7 +125,7 @@ pub async fn run(plan: Plan, progress: impl Fn(&str) + Send + Sync + Clone + 'st
 async fn worker(shared: Arc<Shared>, progress: impl Fn(&str)) -> Report {
     let plan = &shared.plan;
     let (mut report, mut current) = (Report::default(), None);
-    let turns = [Route::turns(true), Route::turns(false)];
+    let turns = [Route::turns(plan.sources, false), Route::turns(plan.sources, true)];
     while !shared.stop.load(Ordering::Relaxed) {
         let late = plan.minutes.is_some_and(|m| shared.watch.elapsed() > Duration::from_secs(m * 60));
         let index = shared.next.fetch_add(1, Ordering::Relaxed);
@@ -132,13 +134,15 @@ async fn worker(shared: Arc<Shared>, progress: impl Fn(&str)) -> Report {
         }
         let round = index / ROUND;
         if !matches!(&current, Some((r, _)) if *r == round) {
-            current = Some((round, universe(plan.seed, round).await));
+            current = Some((round, universe(plan, round).await));
         }
         let Some((_, universe)) = &mut current else { break };
-        let query = generate::query(plan.seed, index);
-        let turns = &turns[(index % 2) as usize];
-        let turn = turns[(index / 6 % turns.len() as u64) as usize];
-        let findings = crate::check::check(universe, &query, turn, index, &mut report).await;
+        let everywhere = plan.sources.everywhere(index);
+        let query = generate::query(plan.seed, index, everywhere);
+        let turns = &turns[usize::from(everywhere)];
+        // Queries whose turn counts come every 6 or 12 (see check.rs and Sources::everywhere), so that all turns come.
+        let turn = turns[(index / 12 % turns.len() as u64) as usize];
+        let findings = crate::check::check(universe, &query, turn, (index, plan.sources), &mut report).await;
         report.queries += 1;
         for finding in findings {
             let number = shared.found.fetch_add(1, Ordering::Relaxed) as usize;
@@ -159,10 +163,10 @@ async fn worker(shared: Arc<Shared>, progress: impl Fn(&str)) -> Report {
 }
 
 /// The rows of a round: a function of seed and round only. The servers take turns.
-async fn universe(seed: u64, round: u64) -> Universe {
-    let mut random = Random::new(seed, u64::MAX - round);
+async fn universe(plan: &Plan, round: u64) -> Universe {
+    let mut random = Random::new(plan.seed, u64::MAX - round);
     let tables = schema::tables(&mut random);
-    Universe::new(tables, SERVERS[(round % 2) as usize], &Setup::all()).await
+    Universe::new(tables, SERVERS[(round % 2) as usize], &Setup::all(plan.sources), plan.sources).await
 }
 
 /// The finding as a text, after making query and rows as small as they can be.

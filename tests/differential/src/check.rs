@@ -5,7 +5,7 @@ use crate::campaign::Report;
 use crate::differences::{Against, agreed};
 use crate::print::quoted;
 use crate::relations::Relation;
-use crate::routes::{Route, Setup};
+use crate::routes::{Route, Setup, Sources};
 use crate::rows::{Outcome, same};
 use crate::schema::COLUMNS;
 use crate::universe::Universe;
@@ -104,9 +104,11 @@ impl Check {
             Check::DuckDb => Against::DuckDb,
             Check::Postgres => Against::Postgres,
         };
+        // Of two zeros, which are equal, a limit may keep either.
+        let zeros_are_one = matches!(against, Against::DuckDb | Against::Postgres) || query.limit.is_some();
         let ordered = !query.order.is_empty() && !matches!(self, Check::Relation(..));
         match (&left, &right) {
-            (Ok(a), Ok(b)) if same(a, b, ordered, matches!(against, Against::DuckDb | Against::Postgres)) => Verdict::Equal,
+            (Ok(a), Ok(b)) if same(a, b, ordered, zeros_are_one) => Verdict::Equal,
             (Err(_), Err(_)) => Verdict::BothRefused,
             _ => match agreed(against, &left, &right) {
                 Some(name) => Verdict::Agreed(name),
@@ -126,23 +128,25 @@ pub(crate) async fn check(
     universe: &mut Universe,
     query: &Query,
     turn: Route,
-    index: u64,
+    (index, sources): (u64, Sources),
     report: &mut Report,
 ) -> Vec<Finding> {
     let reference = universe.run(query, Route::REFERENCE).await;
-    let pushed = Route::pushed(index);
-    // Both oracles for every third query, one of them for the others.
-    let oracles: &[Check] = match index % 3 {
-        0 => &[Check::DuckDb, Check::Postgres],
-        1 => &[Check::DuckDb],
-        _ => &[Check::Postgres],
+    let pushed = Route::pushed(index, sources);
+    // Over SQL sources both oracles for every third query, and one of them for the others; DuckDB for every third over stores.
+    let oracles: &[Check] = match (sources, index % 3) {
+        (Sources::Sql, 0) => &[Check::DuckDb, Check::Postgres],
+        (Sources::Sql, 2) => &[Check::Postgres],
+        (Sources::Sql, _) | (Sources::Stores, 0) => &[Check::DuckDb],
+        (Sources::Stores, _) => &[],
     };
-    let mut checks = vec![Check::Route(pushed)];
+    let mut checks: Vec<Check> = pushed.iter().map(|route| Check::Route(*route)).collect();
     checks.extend_from_slice(oracles);
     // One of the other routes and, for some, a relation.
+    let related = pushed[(index / 30) as usize % pushed.len()];
     match index % 30 {
-        0 | 5 | 12 => checks.push(Check::Relation(Relation::CountOfFilter, pushed)),
-        2 | 17 | 24 => checks.push(Check::Relation(Relation::Partitions, pushed)),
+        0 | 5 | 12 => checks.push(Check::Relation(Relation::CountOfFilter, related)),
+        2 | 17 | 24 => checks.push(Check::Relation(Relation::Partitions, related)),
         n if n % 3 == 1 => checks.push(Check::Route(turn)),
         _ => {}
     }

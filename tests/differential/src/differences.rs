@@ -26,8 +26,13 @@ fn error_has(outcome: &Outcome, parts: &[&str]) -> bool {
     outcome.as_ref().err().is_some_and(|message| parts.iter().any(|part| message.contains(part)))
 }
 
-/// Messages with which DataFusion refuses a query that others compute.
+/// Messages with which a query is refused that others compute.
 const REFUSALS: &[&str] = &[
+    "cannot be computed at its place",
+    "from outside otherwise than by =",
+    "is not a column of the query right around it",
+    "Valid fields are __correlated_sq",
+    "subquery can only be used in",
     "null_aware anti join only supports",
     "not implemented",
     "not support",
@@ -37,7 +42,12 @@ const REFUSALS: &[&str] = &[
     "Physical input schema should be the same",
     "Fail to find the coerced type",
     "Selectivity is out of limit",
+    "Correlated scalar subquery must be aggregated",
+    "Correlated scalar subquery can only be used in",
 ];
+
+/// Messages of results that do not fit their types.
+const OVERFLOWS: &[&str] = &["integer overflow", "decimal overflow"];
 
 /// Whether an outcome is a query that is refused.
 fn refused(outcome: &Outcome) -> bool {
@@ -51,8 +61,8 @@ pub(crate) const AGREED: &[Agreed] = &[
         name: "Integer overflow",
         applies: |against, ours, theirs| {
             let other = matches!(against, Against::DuckDb | Against::Postgres);
-            error_has(ours, &["integer overflow"])
-                || (!other && error_has(theirs, &["integer overflow"]))
+            error_has(ours, OVERFLOWS)
+                || (!other && error_has(theirs, OVERFLOWS))
                 || (other && error_has(theirs, &["out of range", "Overflow in", "Out of Range Error"]))
         },
     },

@@ -30,3 +30,4 @@ mod universe;
 mod value;
 
 pub use campaign::{Plan, Report, run};
+pub use routes::Sources;

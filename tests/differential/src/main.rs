@@ -1,18 +1,27 @@
-//! `headwater-differential [--queries N] [--seed S] [--first N] [--minutes M] [--workers N] [--differences N]`
+//! `headwater-differential [--queries N] [--seed S] [--first N] [--minutes M] [--workers N] [--sources sql|stores] [--differences N]`
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command prints what it found")]
 #![allow(clippy::disallowed_methods, reason = "main starts the runtime")]
 
 use std::process::ExitCode;
 
-use headwater_differential::{Plan, run};
+use headwater_differential::{Plan, Sources, run};
 
 const USAGE: &str = "usage: headwater-differential [--queries N] [--seed S] [--first N] [--minutes M] [--workers N] \
-     [--differences N]";
+     [--sources sql|stores] [--differences N]";
 
 fn plan(arguments: &[String]) -> Option<Plan> {
-    let mut plan = Plan { seed: 1, first: 0, queries: 10_000, minutes: None, workers: 2, differences_max: 20 };
+    let (queries, sources) = (10_000, Sources::Sql);
+    let mut plan = Plan { seed: 1, first: 0, queries, minutes: None, workers: 2, sources, differences_max: 20 };
     for pair in arguments.chunks(2) {
         let [name, value] = pair else { return None };
+        if name == "--sources" {
+            plan.sources = match value.as_str() {
+                "sql" => Sources::Sql,
+                "stores" => Sources::Stores,
+                _ => return None,
+            };
+            continue;
+        }
         let value: u64 = value.parse().ok()?;
         match name.as_str() {
             "--queries" => plan.queries = value,

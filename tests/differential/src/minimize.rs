@@ -62,7 +62,7 @@ async fn fewer_rows(universe: &Universe, query: &Query, finding: Finding) -> (Ve
                 let mut fewer = tables.clone();
                 let to = (from + step).min(fewer[i].rows.len());
                 fewer[i].rows.drain(from..to);
-                let mut smaller = Universe::new(fewer.clone(), universe.server, &finding.check.setups()).await;
+                let mut smaller = universe.smaller(fewer.clone(), &finding.check.setups()).await;
                 match shows(&mut smaller, query, &finding).await {
                     Some(found) => (tables, finding) = (fewer, found),
                     None => from += step,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::ast::{
-    AggregateFunction, Body, Expr, From, Grouping, Join, Key, Query, Relation, Select, SetOperator, WindowFunction,
+    AggregateFunction, Body, Expr, First, From, Grouping, Join, Key, Query, Relation, Select, SetOperator, WindowFunction,
 };
 use crate::value::{DECIMAL_SCALE, Type, Value, civil, decimal_text};
 
@@ -172,7 +172,36 @@ impl Printer<'_> {
     }
 
     fn select(&mut self, select: &Select) -> Print {
+        if let Some(first) = &select.first {
+            return self.first(first, select);
+        }
         self.put(if select.distinct { "SELECT DISTINCT " } else { "SELECT " });
+        self.block(select)
+    }
+
+    /// A block of its own, so that its order is nobody else's.
+    fn first(&mut self, first: &First, select: &Select) -> Print {
+        for i in 0..select.items.len() {
+            let _ = write!(self.text, "{}d.c{i} AS c{i}", if i == 0 { "SELECT " } else { ", " });
+        }
+        self.put(" FROM (SELECT DISTINCT ON (");
+        self.list(&first.keys, ", ", Self::expr)?;
+        self.put(") ");
+        self.block(select)?;
+        self.put(" ORDER BY ");
+        self.list(&first.keys, ", ", |p, key| {
+            p.expr(key)?;
+            p.put(" NULLS LAST");
+            Ok(())
+        })?;
+        self.put(", ");
+        self.keys(&first.order)?;
+        self.put(") AS d");
+        Ok(())
+    }
+
+    /// What stands behind the word SELECT.
+    fn block(&mut self, select: &Select) -> Print {
         for (i, item) in select.items.iter().enumerate() {
             if i > 0 {
                 self.put(", ");
@@ -211,8 +240,8 @@ impl Printer<'_> {
                 self.put(&name);
             }
             Relation::Cte(name) => self.put(name),
-            Relation::Derived(query) => {
-                self.put("(");
+            Relation::Derived(query) | Relation::Lateral(query) => {
+                self.put(if matches!(from.relation, Relation::Lateral(_)) { "LATERAL (" } else { "(" });
                 self.query(query)?;
                 self.put(")");
             }

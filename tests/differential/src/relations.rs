@@ -28,6 +28,7 @@ impl Relation {
         let plain = select.grouping == Grouping::None
             && select.having.is_none()
             && !select.distinct
+            && select.first.is_none()
             && !select.items.iter().any(over_rows);
         if !plain {
             return None;

@@ -4,6 +4,26 @@ use headwater_engine::RULES;
 
 use crate::sources::Placement;
 
+/// The sources whose push-down a run looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sources {
+    /// Postgres, ClickHouse and files.
+    Sql,
+    /// MongoDB and Redis, alone and beside the others.
+    Stores,
+}
+
+impl Sources {
+    /// Whether query `index` names only what every source has.
+    pub(crate) fn everywhere(self, index: u64) -> bool {
+        match self {
+            Sources::Sql => index.is_multiple_of(2),
+            // What every source has runs in both stores.
+            Sources::Stores => index % 4 != 3,
+        }
+    }
+}
+
 /// How an engine is set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Setup {
@@ -20,10 +40,11 @@ pub(crate) enum Setup {
 }
 
 impl Setup {
-    /// Every setup.
-    pub(crate) fn all() -> Vec<Setup> {
+    /// Every setup of a run. The rules are left out over SQL sources only.
+    pub(crate) fn all(sources: Sources) -> Vec<Setup> {
         let fixed = [Setup::Plain, Setup::EightPartitions, Setup::BatchesOfOneRow, Setup::LittleMemory];
-        fixed.into_iter().chain(RULES.iter().map(|name| Setup::Without(name))).collect()
+        let rules = if sources == Sources::Sql { RULES } else { &[] };
+        fixed.into_iter().chain(rules.iter().map(|name| Setup::Without(name))).collect()
     }
 
     fn label(self) -> String {
@@ -48,14 +69,24 @@ impl Route {
     /// The route all others are compared with: nothing is pushed down.
     pub(crate) const REFERENCE: Route = Route { setup: Setup::Plain, placement: Placement::Memory };
 
-    /// The route of query `index` with all that can be pushed down. Every second query names only what every source has.
-    pub(crate) fn pushed(index: u64) -> Route {
-        let placement = match index % 4 {
-            0 => Placement::ClickHouse,
-            2 => Placement::AllThree,
-            _ => Placement::Postgres,
-        };
-        Route { setup: Setup::Plain, placement }
+    /// The routes of query `index` with all that can be pushed down.
+    pub(crate) fn pushed(index: u64, sources: Sources) -> &'static [Route] {
+        const fn plain(placement: Placement) -> Route {
+            Route { setup: Setup::Plain, placement }
+        }
+        static STORES: [Route; 2] = [plain(Placement::MongoDb), plain(Placement::Redis)];
+        static SQL: [Route; 4] = [
+            plain(Placement::ClickHouse),
+            plain(Placement::Postgres),
+            plain(Placement::AllThree),
+            plain(Placement::Postgres),
+        ];
+        let place = (index % 4) as usize;
+        match sources {
+            Sources::Stores if sources.everywhere(index) => &STORES,
+            Sources::Stores => &STORES[..1],
+            Sources::Sql => &SQL[place..=place],
+        }
     }
 
     /// Its name in reports.
@@ -64,23 +95,22 @@ impl Route {
     }
 
     /// The routes that take turns: of queries that name only what every source has, and of others.
-    pub(crate) fn turns(everywhere: bool) -> Vec<Route> {
-        let route = |setup, placement| Route { setup, placement };
-        let mut all = Vec::new();
-        for setup in Setup::all() {
-            match (everywhere, setup) {
-                (true, Setup::Plain) => {}
-                (true, _) => all.extend([route(setup, Placement::ClickHouse), route(setup, Placement::AllThree)]),
-                (false, Setup::Plain) => {
-                    all.extend([route(setup, Placement::Parquet), route(setup, Placement::PostgresAndParquet)]);
-                }
-                (false, Setup::BatchesOfOneRow) => {
-                    all.extend([route(setup, Placement::PostgresAndParquet), route(setup, Placement::Memory)]);
-                }
-                (false, Setup::Without(_)) => all.push(route(setup, Placement::Postgres)),
-                (false, _) => all.extend([route(setup, Placement::Postgres), route(setup, Placement::Memory)]),
+    pub(crate) fn turns(sources: Sources, everywhere: bool) -> Vec<Route> {
+        let placements = |setup: Setup| -> &'static [Placement] {
+            match (sources, everywhere, setup) {
+                (Sources::Stores, true, Setup::Plain) => &[Placement::StoresAndOthers],
+                (Sources::Stores, true, _) => &[Placement::Redis, Placement::StoresAndOthers],
+                (Sources::Stores, false, Setup::Plain) => &[Placement::MongoDbAndParquet],
+                (Sources::Stores, false, _) => &[Placement::MongoDb],
+                (Sources::Sql, true, Setup::Plain) => &[],
+                (Sources::Sql, true, _) => &[Placement::ClickHouse, Placement::AllThree],
+                (Sources::Sql, false, Setup::Plain) => &[Placement::Parquet, Placement::PostgresAndParquet],
+                (Sources::Sql, false, Setup::BatchesOfOneRow) => &[Placement::PostgresAndParquet, Placement::Memory],
+                (Sources::Sql, false, Setup::Without(_)) => &[Placement::Postgres],
+                (Sources::Sql, false, _) => &[Placement::Postgres, Placement::Memory],
             }
-        }
-        all
+        };
+        let routes = |setup| placements(setup).iter().map(move |placement| Route { setup, placement: *placement });
+        Setup::all(sources).into_iter().flat_map(routes).collect()
     }
 }

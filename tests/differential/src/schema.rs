@@ -6,6 +6,9 @@ use crate::value::{Type, Value};
 /// A column name that needs quoting everywhere.
 pub(crate) const AWKWARD_NAME: &str = "v'\"\\é";
 
+/// A column whose values are ids of the first table.
+pub(crate) const REFERENCE: &str = "p";
+
 /// A column of every table.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Column {
@@ -26,9 +29,10 @@ const fn elsewhere(name: &'static str, ty: Type) -> Column {
     Column { name, ty, tame: false, everywhere: false }
 }
 
-/// `id` is unique and not null; `z` holds signed zeros; `d` and `tz` stay within the years 1900 to 2299.
-pub(crate) const COLUMNS: [Column; 18] = [
+/// `id` is unique and not null; `p` refers to the first table's; `z` holds signed zeros; `d` and `tz` stay within the years 1900 to 2299.
+pub(crate) const COLUMNS: [Column; 19] = [
     column("id", Type::Int8, true),
+    column(REFERENCE, Type::Int8, true),
     column("k", Type::Int4, true),
     column("i2", Type::Int2, true),
     column("i4", Type::Int4, false),
@@ -96,7 +100,7 @@ pub(crate) fn tables(random: &mut Random) -> Vec<Table> {
     let table = |(name, size): (&'static str, usize), random: &mut Random| {
         let mut rows = Vec::with_capacity(size);
         for id in 0..size {
-            let row = COLUMNS.iter().map(|c| value(random, c, id)).collect();
+            let row = COLUMNS.iter().map(|c| value(random, c, id, sizes[0])).collect();
             rows.push(row);
         }
         Table { name, rows }
@@ -139,7 +143,7 @@ fn timestamp(random: &mut Random) -> i64 {
     *random.pick(&[0, -1, 1_709_251_199_999_999, 253_402_300_799_999_999, -12_218_515_200_000_000, 951_782_400_000_000, 1])
 }
 
-fn value(random: &mut Random, column: &Column, id: usize) -> Value {
+fn value(random: &mut Random, column: &Column, id: usize, parents: usize) -> Value {
     if column.name == "id" {
         return Value::Int(id as i64);
     }
@@ -147,6 +151,7 @@ fn value(random: &mut Random, column: &Column, id: usize) -> Value {
         return Value::Null;
     }
     match column.name {
+        REFERENCE => Value::Int(random.below(parents) as i64),
         "k" => Value::Int(random.below(9) as i64 - 2),
         "g" => Value::Float((random.below(17) as f64 - 8.0) / 4.0),
         "z" => Value::Float(*random.pick(&[0.0, -0.0, 1.0, f64::NAN])),

@@ -109,6 +109,45 @@ async fn every_kind_of_relation_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn views_take_arguments() {
+    let sql = "CREATE TABLE t (day Date, k Int32, note Nullable(String)) ENGINE = MergeTree ORDER BY k;\n\
+        INSERT INTO t SELECT toDate('2024-01-01') + number % 31, number, if(number % 2 = 0, NULL, concat('it''s \\\\ ', toString(number))) \
+        FROM numbers(1000);\n\
+        CREATE VIEW `Late r` AS SELECT * FROM t WHERE day >= {since:Date} AND k < {most:Int32};\n\
+        CREATE VIEW noted AS SELECT k, note FROM t WHERE note IS NOT DISTINCT FROM {note:Nullable(String)};\n\
+        CREATE VIEW plain AS SELECT k FROM t;\n";
+    let database = ClickHouseDatabase::create(sql).await;
+    let (session, name) = (database.session().await, database.name());
+    let late = format!("ch.{name}.\"Late r\"(since => '2024-01-31', most => 100)");
+    assert_eq!(
+        table(&session, &format!("SELECT k, day FROM {late} ORDER BY k")).await,
+        ["30|2024-01-31", "61|2024-01-31", "92|2024-01-31"]
+    );
+    // Its name is the view's; the rest of the query goes to the server with it.
+    let joined = format!(
+        "SELECT \"Late r\".k, n.note FROM {late} JOIN ch.{name}.noted(note = 'it''s \\ 61') n ON n.k = \"Late r\".k"
+    );
+    assert_eq!(table(&session, &joined).await, ["61|it's \\ 61"]);
+    assert_eq!(table(&session, &format!("SELECT count(*) FROM ch.{name}.noted(note => NULL)")).await, ["500"]);
+    let escaped = format!("SELECT count(*) FROM ch.{name}.noted(note => 'x'') OR (1 = 1 --\\')");
+    assert_eq!(table(&session, &escaped).await, ["0"]);
+    for (call, word) in [
+        (format!("ch.{name}.\"Late r\"(since => '2024-01-31')"), "most"),
+        (format!("ch.{name}.\"Late r\"(since => 'soon', most => 1)"), "cannot read or convert a value"),
+        (format!("ch.{name}.\"Late r\"(since => now(), most => 1)"), "are names with numbers, texts"),
+        (format!("ch.{name}.nothing(a => 1)"), "nothing"),
+        (format!("ch.{name}.noted()"), "needs arguments"),
+        ("elsewhere.public.v(a => 1)".to_owned(), "there is no source \"elsewhere\""),
+    ] {
+        let error = match session.query(&format!("SELECT * FROM {call}")).await {
+            Ok(result) => result.collect().await.unwrap_err(),
+            Err(error) => error,
+        };
+        assert!(error.to_string().contains(word), "{call}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn changes_outside_are_noticed() {
     let database = ClickHouseDatabase::create("CREATE TABLE t (a Int32, b String) ENGINE = MergeTree ORDER BY a;\n").await;
     let (session, name) = (database.session().await, database.name());

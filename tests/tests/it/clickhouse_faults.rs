@@ -7,7 +7,6 @@ use headwater_common::config::Options;
 use headwater_common::{ErrorKind, Limits};
 use headwater_tests::clickhouse::{ClickHouseDatabase, address};
 use headwater_tests::{engine, proxy, rows, table};
-use tokio::net::{TcpListener, TcpStream};
 
 const BIG: &str = "CREATE TABLE big (id UInt64, pad String) ENGINE = MergeTree ORDER BY tuple();\n\
     INSERT INTO big SELECT number, concat('pad ', toString(cityHash64(number))) FROM numbers(200000);\n";
@@ -148,42 +147,15 @@ async fn a_source_limit_ends_the_query_and_a_profile_that_cuts_results_is_overru
     assert_eq!(rows(&session, &format!("SELECT id FROM ch.{name}.big LIMIT 3")).await.len(), 1);
 }
 
-/// Passes TLS connections on to the server; clients need a certificate of the test authority.
-async fn tls_front() -> u16 {
-    use std::sync::Arc;
-    use tokio_rustls::TlsAcceptor;
-    use tokio_rustls::rustls::pki_types::pem::PemObject;
-    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    use tokio_rustls::rustls::server::WebPkiClientVerifier;
-    use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto::ring::default_provider};
-    let pem = |name: &str| headwater_tests::server(name);
-    let mut roots = RootCertStore::empty();
-    let authority: Vec<_> = CertificateDer::pem_file_iter(pem("TEST_CA")).unwrap().map(Result::unwrap).collect();
-    authority.into_iter().for_each(|c| roots.add(c).unwrap());
-    let provider = Arc::new(default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().unwrap();
-    let chain: Vec<_> = CertificateDer::pem_file_iter(pem("TEST_CLIENT_CERT")).unwrap().map(Result::unwrap).collect();
-    let key = PrivateKeyDer::from_pem_file(pem("TEST_CLIENT_KEY")).unwrap();
-    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_client_cert_verifier(verifier).with_single_cert(chain, key).unwrap();
-    let (acceptor, listener) = (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await.unwrap());
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                let Ok(mut client) = acceptor.accept(client).await else { return };
-                let Ok(mut server) = TcpStream::connect(address()).await else { return };
-                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-            });
-        }
-    });
-    port
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_verifies_the_server_and_shows_the_client_certificate() {
-    let port = tls_front().await;
+    let end = proxy::Tls {
+        address: "127.0.0.1",
+        certificate: "TEST_CLIENT_CERT",
+        key: "TEST_CLIENT_KEY",
+        clients: Some("TEST_CA"),
+    };
+    let port = proxy::tls(address(), end).await;
     let pem = |name: &str| headwater_tests::server(name);
     let base = |host: &str| {
         let options = Options::new().with("url", format!("https://{host}:{port}"));

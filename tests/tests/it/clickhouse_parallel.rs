@@ -37,6 +37,25 @@ async fn parallel_readers_return_every_row_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tables_without_a_number_as_key_are_read_by_partitions() {
+    let sql = "CREATE TABLE t (s String, d Date, v UInt32) ENGINE = MergeTree PARTITION BY toYYYYMM(d) ORDER BY s;\n\
+        INSERT INTO t SELECT toString(number), toDate('2024-01-01') + number % 300, number FROM numbers(200000);\n\
+        CREATE TABLE r (s String, d Date, v UInt32) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(d) ORDER BY s;\n\
+        INSERT INTO r SELECT toString(number % 100000), toDate('2024-01-01') + number % 300, number FROM numbers(200000)";
+    let database = ClickHouseDatabase::create(sql).await;
+    let (session, name) = (database.session_with(&database.options().with("final", "true")).await, database.name());
+    let plan = table(&session, &format!("EXPLAIN SELECT s, v FROM ch.{name}.t")).await.join("\n");
+    assert!(plan.contains("partitions=") && !plan.contains("partitions=1"), "{plan}");
+    let sum = format!("SELECT count(*), count(DISTINCT s), sum(v) FROM ch.{name}.t WHERE s <> upper('x')");
+    assert_eq!(table(&session, &sum).await, ["200000|200000|19999900000"]);
+    // Rows that FINAL merges may be in several partitions.
+    let plan = table(&session, &format!("EXPLAIN SELECT s, v FROM ch.{name}.r")).await.join("\n");
+    assert!(plan.contains("partitions=1"), "{plan}");
+    let sum = format!("SELECT count(*), count(DISTINCT s) FROM ch.{name}.r WHERE s <> upper('x')");
+    assert_eq!(table(&session, &sum).await, ["100000|100000"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_are_neither_lost_nor_doubled_while_merges_run() {
     let sql = "CREATE TABLE t (k UInt32, id UInt64) ENGINE = MergeTree ORDER BY k \
             SETTINGS index_granularity = 512, old_parts_lifetime = 1;\n\

@@ -91,7 +91,7 @@ async fn sqlalchemy_reads_and_inspects() {
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_sign_in_over_tls() {
     let server_config = ServerConfig {
-        users: vec![("ann".into(), Secret::new("pw"))],
+        users: [("ann", "pw"), ("eve", "pw1"), ("mia", "pw12")].map(|(u, p)| (u.into(), Secret::new(p))).to_vec(),
         tokens: vec![("ci".into(), Secret::new("t0ken"))],
         tls_certificate: Some(server("TEST_SERVER_CERT").into()),
         tls_key: Some(server("TEST_SERVER_KEY").into()),

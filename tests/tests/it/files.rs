@@ -79,7 +79,7 @@ async fn columns(session: &Session, table: &str) -> String {
 }
 
 /// A Parquet file of one row group for every `group` rows.
-fn parquet(batch: &RecordBatch, group: usize) -> Vec<u8> {
+pub(crate) fn parquet(batch: &RecordBatch, group: usize) -> Vec<u8> {
     use datafusion::parquet::arrow::ArrowWriter;
     use datafusion::parquet::file::properties::WriterProperties;
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group)).build();
@@ -89,7 +89,7 @@ fn parquet(batch: &RecordBatch, group: usize) -> Vec<u8> {
 }
 
 /// Numbers from `from` to `to` with a text.
-fn numbers(from: i64, to: i64) -> RecordBatch {
+pub(crate) fn numbers(from: i64, to: i64) -> RecordBatch {
     use arrow::array::{ArrayRef, Int64Array, StringArray};
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(from..to));
     let texts: ArrayRef = Arc::new(StringArray::from_iter_values((from..to).map(|i| format!("text {i}"))));

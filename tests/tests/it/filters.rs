@@ -118,3 +118,27 @@ async fn a_collation_that_equates_texts_keeps_its_filters_here() {
     assert_eq!(table(&session, "SELECT s FROM pg.public.t WHERE s = 'a'").await, ["a"]);
     assert_eq!(table(&session, "SELECT s FROM pg.public.t WHERE s IN ('A', 'x')").await, ["A"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_composite_value_of_nulls_is_not_null() {
+    let sql = "CREATE TYPE pair AS (a int, b text); CREATE DOMAIN couple AS pair; CREATE TYPE odd AS (a int, w tsvector); \
+        CREATE TABLE t (id int, p pair, d couple, o odd, l pair[]); INSERT INTO t VALUES (1, NULL, NULL, NULL, NULL), \
+        (2, (NULL, NULL), (NULL, NULL)::pair, (NULL, NULL), ARRAY[NULL]::pair[]), \
+        (3, (1, NULL), (1, NULL)::pair, (1, NULL), '{}'), (4, (1, 'x'), (1, 'x')::pair, (1, 'x'), \
+        ARRAY[(NULL, NULL)::pair])";
+    for server in SERVERS {
+        let database = TestDatabase::create(server, sql).await;
+        let session = session(&database).await;
+        for column in ["p", "d", "o", "l"] {
+            let rows = |filter: String| {
+                let (session, sql) = (session.clone(), format!("SELECT id FROM pg.public.t WHERE {filter}"));
+                async move { table(&session, &sql).await }
+            };
+            assert_eq!(rows(format!("{column} IS NULL")).await, ["1"], "{column}");
+            assert_eq!(rows(format!("{column} IS NOT NULL")).await, ["2", "3", "4"], "{column}");
+            assert_eq!(rows(format!("NOT ({column} IS NULL) AND id < 4")).await, ["2", "3"], "{column}");
+            let counted = format!("SELECT count({column}), count(*) FILTER (WHERE {column} IS NULL) FROM pg.public.t");
+            assert_eq!(table(&session, &counted).await, ["3|1"], "{column}");
+        }
+    }
+}

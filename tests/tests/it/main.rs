@@ -4,6 +4,8 @@
 #![allow(clippy::clone_on_ref_ptr, reason = "short arrays of the tests")]
 #![allow(clippy::disallowed_methods, reason = "tokio::test starts a runtime")]
 
+mod all_sources;
+mod bind_join;
 mod clickhouse;
 mod clickhouse_echo;
 mod clickhouse_faults;
@@ -14,17 +16,39 @@ mod clients;
 mod connections;
 mod echo;
 mod faults;
+mod fetched;
 mod files;
 mod filters;
 mod flight;
 mod injections;
+mod join_order;
+mod learning;
+mod ml;
+mod models;
+mod mongodb;
+mod mongodb_faults;
+mod mongodb_filters;
+mod mongodb_native;
+mod mongodb_pushed;
+mod mongodb_security;
+mod mongodb_writes;
 mod pushdown;
 mod pushdown_queries;
 mod pushed;
 mod reads;
+mod redis;
+mod redis_cluster;
+mod redis_faults;
+mod redis_filters;
+mod redis_labels;
+mod redis_large;
+mod redis_search;
+mod redis_writes;
 mod relations;
+mod rewrites;
 mod secrets;
 mod slt;
+mod store_faults;
 mod tokens;
 mod tpch;
 mod writes;

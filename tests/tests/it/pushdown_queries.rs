@@ -78,6 +78,26 @@ pub(crate) const QUERIES: &[&str] = &[
     "SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY customer ORDER BY amount DESC, id) AS r FROM orders) x WHERE r = 1",
     "SELECT id, sum(quantity) OVER (PARTITION BY customer ORDER BY id) AS s, lag(id) OVER (ORDER BY id) AS l FROM orders WHERE id < 99",
     "SELECT customer, rank() OVER (ORDER BY count(*) DESC) AS r FROM orders GROUP BY customer",
+    "SELECT id, ntile(9) OVER (ORDER BY id) AS n, lead(note, 2) OVER (PARTITION BY customer ORDER BY id) AS l FROM orders WHERE id < 99",
+    // Grouping sets with their number, first rows of groups, joins without an equality.
+    "SELECT quantity, customer, count(*), grouping(quantity), grouping(customer, quantity) FROM orders WHERE customer < 9 \
+     GROUP BY CUBE (quantity, customer)",
+    "SELECT quantity, sum(amount) FROM orders GROUP BY ROLLUP (quantity, customer) HAVING grouping(customer) = 1",
+    "SELECT DISTINCT ON (customer) customer, id, amount, note FROM orders ORDER BY customer, amount DESC, id",
+    "SELECT DISTINCT ON (region) region, id FROM customer ORDER BY region, score, id",
+    "SELECT c.id FROM customer c WHERE EXISTS (SELECT 1 FROM hit h WHERE h.customer > c.id + 290)",
+    "SELECT c.id FROM customer c WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.customer < c.id AND o.amount > 20)",
+    "SELECT c.id, o.id FROM customer c LEFT JOIN orders o ON o.id > 4990 AND o.customer < c.id",
+    "SELECT quantity, note FROM orders INTERSECT SELECT kind, NULL FROM hit",
+    "SELECT customer, note FROM orders EXCEPT SELECT id, name FROM customer",
+    // Groups by what only this engine computes.
+    "SELECT upper(note) AS u, count(*), sum(quantity), max(amount), avg(quantity), sum(amount) FROM orders GROUP BY 1",
+    "SELECT u, count(*) FILTER (WHERE quantity > 0), min(id) FROM (SELECT lower(note) AS u, quantity, id FROM orders) x GROUP BY u",
+    "SELECT quantity, max(upper(note)), count(DISTINCT lower(note)), count(*) FROM orders GROUP BY quantity",
+    "SELECT DISTINCT upper(region) AS u FROM customer",
+    "SELECT count(a), min(b), max(c), min(d) FROM (SELECT DISTINCT amount AS a, upper(note) AS b, quantity AS c, amount AS d FROM orders) x",
+    "SELECT u, v, count(*) FROM (SELECT lower(note) AS u, lower(note) AS v FROM orders) x GROUP BY u, v",
+    "SELECT lower(note) AS u, sum(big) FROM orders GROUP BY 1",
     // Expressions.
     "SELECT id FROM orders WHERE quantity * 2 + customer > 400 AND (note IS NULL OR amount < 0)",
     "SELECT CASE WHEN quantity > 0 THEN 'plus' WHEN quantity < 0 THEN 'minus' ELSE 'zero' END AS sign, count(*) FROM orders GROUP BY 1",

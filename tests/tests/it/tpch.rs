@@ -125,8 +125,9 @@ async fn load(folder: &Path) -> Tables {
     Tables { postgres, clickhouse }
 }
 
-async fn session(folder: &Path, tables: &Tables) -> Session {
+async fn session(folder: &Path, tables: &Tables, ordered: bool) -> Session {
     let mut config = Config::default();
+    config.optimizer.join_order = ordered;
     config.engine.target_partitions = 2;
     config.engine.file_roots = vec![folder.to_path_buf()];
     let engine = wire::engine(config).await.unwrap();
@@ -162,14 +163,16 @@ async fn check(scale_factor: &str) {
     assert_eq!(answers.len(), 22);
 
     let tables = load(folder.path()).await;
-    let session = session(folder.path(), &tables).await;
     let mut failures = Vec::new();
-    for answer in answers.iter().map(Answer::read) {
-        let watch = Stopwatch::start();
-        let result = run(&session, &answer.sql(&tables.clickhouse)).await;
-        println!("query {}: {} ms", answer.query, watch.elapsed().as_millis());
-        failures.extend(answer.wrong(result).map(|wrong| format!("query {}: {wrong}", answer.query)));
+    for ordered in [false, true] {
+        let session = session(folder.path(), &tables, ordered).await;
+        for answer in answers.iter().map(Answer::read) {
+            let watch = Stopwatch::start();
+            let result = run(&session, &answer.sql(&tables.clickhouse)).await;
+            println!("query {}, join_order {ordered}: {} ms", answer.query, watch.elapsed().as_millis());
+            failures.extend(answer.wrong(result).map(|wrong| format!("query {}, {ordered}: {wrong}", answer.query)));
+        }
+        session.engine().shutdown().await;
     }
-    session.engine().shutdown().await;
     assert!(failures.is_empty(), "scale factor {scale_factor}:\n{}", failures.join("\n"));
 }

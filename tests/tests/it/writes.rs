@@ -181,14 +181,15 @@ async fn rows_that_cannot_be_computed_are_named_by_their_type_only() {
         "CREATE TABLE texts (t text); INSERT INTO texts VALUES ('1'), ('canary-value'); CREATE TABLE numbers (n bigint);";
     let database = TestDatabase::create("TEST_PG15_URL", sql).await;
     let session = session(&database).await;
+    // Words of the statement itself may be shown, so none of them is a value: 1 * 424240 + 2, and 12 * 424240 + 2.
     for sql in [
         "INSERT INTO pg.public.numbers (n) SELECT CAST(t AS BIGINT) FROM pg.public.texts",
         "SELECT CAST(t AS BIGINT) FROM pg.public.texts",
         "SELECT CAST(t AS DATE) FROM pg.public.texts",
         "SELECT CAST(t AS DECIMAL(10, 2)) FROM pg.public.texts",
         "SELECT to_timestamp(t) FROM pg.public.texts",
-        "SELECT CAST(CAST(length(t) AS BIGINT) * 424242 AS TINYINT) FROM pg.public.texts",
-        "SELECT CAST(length(t) * 424242 AS DECIMAL(3, 1)) FROM pg.public.texts",
+        "SELECT CAST(CAST(length(t) AS BIGINT) * 424240 + 2 AS TINYINT) FROM pg.public.texts",
+        "SELECT CAST(length(t) * 424240 + 2 AS DECIMAL(3, 1)) FROM pg.public.texts",
     ] {
         let (kind, text) = match session.query(sql).await {
             Ok(result) => {
@@ -198,7 +199,7 @@ async fn rows_that_cannot_be_computed_are_named_by_their_type_only() {
             Err(error) => (error.kind(), error.to_string()),
         };
         assert_eq!(kind, ErrorKind::InvalidInput, "{sql}: {text}");
-        assert!(!text.contains("canary") && !text.contains("424242") && !text.contains("5090904"), "{sql}: {text}");
+        assert!(!text.contains("canary") && !text.contains("424242") && !text.contains("5090882"), "{sql}: {text}");
     }
     assert_eq!(database.texts("SELECT count(*) FROM numbers").await, [Some("0".to_owned())]);
 }

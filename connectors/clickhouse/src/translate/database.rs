@@ -7,9 +7,9 @@ use datafusion::common::ScalarValue;
 use datafusion::prelude::Expr as PlanExpr;
 use headwater_source::{RemoteSource, Support, TableMeta, TableName};
 use headwater_sqlgen::translate::{AggregateCall, Class, ColumnFact, Database, Fact, Part, Value};
-use headwater_sqlgen::{self as sql, Dialect as _, Expr, Operator, Table};
+use headwater_sqlgen::{self as sql, Dialect as _, Expr, Frame, Operator, Table};
 
-use super::{functions, types};
+use super::{aggregates, functions, types};
 use crate::pushdown::equal_literal;
 use crate::source::ClickHouseSource;
 use crate::types::ChKind;
@@ -50,12 +50,12 @@ impl Database for ClickHouseSource {
                 "rows without a match have other values at the source, and its user may not change that"
             }
             Part::OuterJoin | Part::FullJoin | Part::Window | Part::ScalarQuery => return Ok(()),
+            Part::NullEqualJoin | Part::GroupingSets => return Ok(()),
             Part::CorrelatedExists => "a join that marks its matches is computed here",
             Part::NestedJoin => "the right side of a join is no join",
             Part::ComputedJoinKey => "a join compares columns",
             Part::UnequalJoin => "a join without = is computed here",
-            Part::NullEqualJoin => "a join on IS NOT DISTINCT FROM is computed here",
-            Part::GroupingSets => "grouping sets have other nulls at the source",
+            Part::NullsOfGroupingSets => "keys that a grouping set leaves out are empty, not null",
             Part::ConstantGroup => "the source leaves constants out of its groups",
             Part::InQuery => "the source finds a null different from everything in a sub-query",
         };
@@ -104,6 +104,15 @@ impl Database for ClickHouseSource {
         }
     }
 
+    fn constant_key(&self) -> Option<Value> {
+        let one = Expr::Value(ScalarValue::Int32(Some(1)));
+        self.value(Expr::Call("materialize", vec![one]), &DataType::Int32).ok()
+    }
+
+    fn window_frame(&self, function: &str, frame: Frame) -> Option<Frame> {
+        aggregates::window_frame(function, frame)
+    }
+
     fn like(&self, value: &Value, pattern: &str, negated: bool) -> Result<Expr, String> {
         let expr = Box::new(value.expr.clone());
         Ok(Expr::Like { expr, pattern: pattern.to_owned(), escape: '\\', negated })
@@ -122,10 +131,10 @@ impl Database for ClickHouseSource {
     }
 
     fn aggregate(&self, call: &AggregateCall, result: &DataType) -> Result<Value, String> {
-        functions::aggregate(self, call, result)
+        aggregates::aggregate(self, call, result)
     }
 
     fn window(&self, name: &str, arguments: &[Value], result: &DataType) -> Result<Value, String> {
-        functions::window(self, name, arguments, result)
+        aggregates::window(self, name, arguments, result)
     }
 }

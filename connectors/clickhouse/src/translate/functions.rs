@@ -1,4 +1,4 @@
-//! Casts, arithmetic, functions and aggregates that the server computes exactly as Headwater does.
+//! Casts, arithmetic and functions that the server computes exactly as Headwater does.
 //!
 //! The server's integers and sums wrap around and its decimals lose digits silently, so both are computed in a wider type and
 //! cast with a check.
@@ -6,21 +6,23 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use headwater_sqlgen::translate::compare::text_of;
-use headwater_sqlgen::translate::{AggregateCall, Class, Database, Fact, Value, scale};
-use headwater_sqlgen::{Aggregate, Expr, Operator};
+use headwater_sqlgen::translate::{Class, Database, Fact, Value, scale, why_here};
+use headwater_sqlgen::{Expr, Operator};
+
+use super::dates;
 
 type Found = Result<Value, String>;
 
 /// A computed value that has its type already.
-fn exact(database: &dyn Database, expr: Expr, arrow: &DataType) -> Found {
+pub(super) fn exact(database: &dyn Database, expr: Expr, arrow: &DataType) -> Found {
     Ok(Value { cast: None, ..database.value(expr, arrow)? })
 }
 
 /// A value cast to a type, or an error when it does not fit.
-fn checked(database: &dyn Database, expr: Expr, arrow: &DataType) -> Found {
+pub(super) fn checked(database: &dyn Database, expr: Expr, arrow: &DataType) -> Found {
     let made = database.value(expr.clone(), arrow)?;
-    let name = Expr::Value(ScalarValue::from(made.fact.remote_type.as_str()));
-    Ok(Value { expr: Expr::Call("accurateCast", vec![expr, name]), cast: None, ..made })
+    let name = made.fact.remote_type.clone();
+    Ok(Value { expr: Expr::CheckedCast(Box::new(expr), name.into()), cast: None, ..made })
 }
 
 /// A cast that keeps every value, or fails where the one here fails.
@@ -32,7 +34,14 @@ pub(super) fn cast(database: &dyn Database, value: &Value, to: &DataType) -> Fou
     match (class, to) {
         (Class::Text(_), _) if text => exact(database, value.expr.clone(), to),
         (Class::Label, _) if text => exact(database, database.text(value)?, to),
-        (Class::Integer, _) if text => cast_to(),
+        (Class::Integer | Class::Date, _) if text => cast_to(),
+        // How the server prints them is a setting.
+        (Class::Bool, _) if text => {
+            let word = |word: &str| Expr::Value(ScalarValue::from(word));
+            let not = Expr::Not(Box::new(value.expr.clone()));
+            let branches = vec![(value.expr.clone(), word("true")), (not, word("false"))];
+            database.value(Expr::Case { branches, otherwise: None }, to)
+        }
         (Class::Integer, _) if to.is_integer() => checked(database, value.output(), to),
         (Class::Integer, T::Decimal128(..) | T::Decimal256(..)) => cast_to(),
         (Class::Integer, T::Float64) => Ok(finite(cast_to()?)),
@@ -40,6 +49,7 @@ pub(super) fn cast(database: &dyn Database, value: &Value, to: &DataType) -> Fou
         (Class::Decimal, T::Float64) if precision(from) <= 18 => Ok(finite(cast_to()?)),
         (Class::Decimal, T::Decimal128(_, a) | T::Decimal256(_, a)) if scale(from).is_some_and(|s| s <= *a) => cast_to(),
         (Class::Float | Class::Finite, T::Float64) => cast_to(),
+        (Class::Timestamp(true), T::Date32) => dates::day(database, value, to),
         _ => Err(format!("a cast from {from} to {to} differs at the source")),
     }
 }
@@ -48,7 +58,7 @@ fn finite(made: Value) -> Value {
     Value { fact: Fact { class: Class::Finite, ..made.fact }, ..made }
 }
 
-fn precision(arrow: &DataType) -> u8 {
+pub(super) fn precision(arrow: &DataType) -> u8 {
     match arrow {
         DataType::Decimal128(p, _) | DataType::Decimal256(p, _) => *p,
         _ => u8::MAX,
@@ -66,11 +76,21 @@ pub(super) fn arithmetic(
     let (l, r) = (&left.fact.arrow, &right.fact.arrow);
     match (&left.fact.class, &right.fact.class) {
         (Class::Integer, Class::Integer) if l == r && r == result => {
-            if !matches!(operator, Operator::Plus | Operator::Minus | Operator::Multiply) {
-                return Err("a quotient of whole numbers is computed here".into());
-            }
             let wide = |value: &Value| Expr::Call("toInt128", vec![value.output()]);
-            checked(database, Expr::compare(wide(left), operator, wide(right)), result)
+            match operator {
+                Operator::Plus | Operator::Minus | Operator::Multiply => {
+                    checked(database, Expr::compare(wide(left), operator, wide(right)), result)
+                }
+                Operator::Divide | Operator::Modulo if !divides(right) => {
+                    Err("a quotient by something that may be zero is computed here".into())
+                }
+                Operator::Divide => checked(database, Expr::Call("intDiv", vec![wide(left), wide(right)]), result),
+                Operator::Modulo => checked(database, Expr::compare(wide(left), operator, wide(right)), result),
+                Operator::BitAnd => bits(database, "bitAnd", left, right.output(), result),
+                Operator::BitOr => bits(database, "bitOr", left, right.output(), result),
+                Operator::ShiftRight => bits(database, "bitShiftRight", left, shift(right)?, result),
+                _ => Err(format!("arithmetic of {l} is done here")),
+            }
         }
         (Class::Decimal, Class::Decimal) => {
             let (Some(a), Some(b), Some(scale)) = (scale(l), scale(r), scale(result)) else {
@@ -100,10 +120,30 @@ pub(super) fn arithmetic(
     }
 }
 
+/// Whether a divisor is a fixed number for which both sides have a quotient.
+fn divides(value: &Value) -> bool {
+    let same = |v: &ScalarValue, n: i64| ScalarValue::Int64(Some(n)).cast_to(&v.data_type()).is_ok_and(|n| n == *v);
+    value.constant.as_ref().is_some_and(|v| !v.is_null() && !same(v, 0) && !same(v, -1))
+}
+
+fn bits(database: &dyn Database, function: &'static str, left: &Value, right: Expr, result: &DataType) -> Found {
+    database.value(Expr::Call(function, vec![left.output(), right]), result)
+}
+
+/// How far bits are moved: a fixed number that is smaller than any type has bits.
+fn shift(value: &Value) -> Result<Expr, String> {
+    let number = value.constant.as_ref().and_then(|v| v.cast_to(&DataType::UInt8).ok());
+    match number {
+        Some(number @ ScalarValue::UInt8(Some(0..8))) => Ok(Expr::Value(number)),
+        _ => Err("bits that are not moved by a fixed small number are moved here".into()),
+    }
+}
+
 /// A scalar function.
 pub(super) fn call(database: &dyn Database, name: &str, arguments: &[Value], result: &DataType) -> Found {
     let found = match (name, arguments) {
-        ("date_part", [part, value]) => return date_part(database, part, value, result),
+        ("date_part", [part, value]) => return dates::part(database, part, value, result),
+        ("date_trunc", [part, value]) => return dates::truncated(database, part, value, result),
         ("character_length", [value]) => Expr::Call("lengthUTF8", vec![string(database, value)?]),
         ("octet_length", [value]) => Expr::Call("length", vec![string(database, value)?]),
         ("substr", [value, start, rest @ ..]) => {
@@ -114,13 +154,27 @@ pub(super) fn call(database: &dyn Database, name: &str, arguments: &[Value], res
             Expr::Call("substringUTF8", parts)
         }
         ("left", [value, length]) => Expr::Call("leftUTF8", vec![string(database, value)?, whole(length, 0)?]),
+        ("right", [value, length]) => Expr::Call("rightUTF8", vec![string(database, value)?, whole(length, 0)?]),
+        ("reverse", [value]) => Expr::Call("reverseUTF8", vec![string(database, value)?]),
+        ("btrim", [value]) => Expr::Call("trimBoth", vec![string(database, value)?]),
+        ("ltrim", [value]) => Expr::Call("trimLeft", vec![string(database, value)?]),
+        ("rtrim", [value]) => Expr::Call("trimRight", vec![string(database, value)?]),
+        ("replace", [value, from, to]) if is_filled(from) => {
+            Expr::Call("replaceAll", vec![string(database, value)?, string(database, from)?, string(database, to)?])
+        }
+        ("strpos", [value, part]) => Expr::Call("positionUTF8", vec![string(database, value)?, string(database, part)?]),
+        ("starts_with", [value, start]) => {
+            Expr::Call("startsWith", vec![string(database, value)?, string(database, start)?])
+        }
+        ("ends_with", [value, end]) => Expr::Call("endsWith", vec![string(database, value)?, string(database, end)?]),
         ("concat", [_, ..]) => {
             let part =
                 |v: &Value| Ok(Expr::Call("coalesce", vec![string(database, v)?, Expr::Value(ScalarValue::from(""))]));
             Expr::Call("concat", arguments.iter().map(part).collect::<Result<_, String>>()?)
         }
         ("lower" | "upper" | "initcap", _) => return Err(format!("{name} knows other letters at the source")),
-        _ => return Err(format!("the function {name} is computed here")),
+        ("replace", _) => return Err("what is replaced must be a fixed text that is not empty".into()),
+        _ => return Err(why_here(name)),
     };
     database.value(found, result)
 }
@@ -132,6 +186,11 @@ fn string(database: &dyn Database, value: &Value) -> Result<Expr, String> {
     }
 }
 
+/// Whether it is a fixed text that is not empty.
+fn is_filled(value: &Value) -> bool {
+    value.constant.as_ref().and_then(text_of).is_some_and(|text| !text.is_empty())
+}
+
 /// A fixed number from `least` on.
 fn whole(value: &Value, least: i64) -> Result<Expr, String> {
     match &value.constant {
@@ -140,101 +199,4 @@ fn whole(value: &Value, least: i64) -> Result<Expr, String> {
         }
         _ => Err(format!("a place or length that is no fixed number from {least} on is computed here")),
     }
-}
-
-fn date_part(database: &dyn Database, part: &Value, value: &Value, result: &DataType) -> Found {
-    let part = part.constant.as_ref().and_then(text_of).map(str::to_ascii_lowercase).unwrap_or_default();
-    let timed = matches!(value.fact.class, Class::Timestamp(true));
-    let function = match part.as_str() {
-        "year" => "toYear",
-        "quarter" => "toQuarter",
-        "month" => "toMonth",
-        "day" => "toDayOfMonth",
-        "hour" if timed => "toHour",
-        "minute" if timed => "toMinute",
-        _ => return Err(format!("the part {part} of a date is computed here")),
-    };
-    if *result != DataType::Int32 || !(timed || value.fact.class == Class::Date) {
-        return Err(format!("the part {part} of {} is computed here", value.fact.arrow));
-    }
-    let zone = timed.then(|| Expr::Value(ScalarValue::from("UTC")));
-    database.value(Expr::Call(function, std::iter::once(value.output()).chain(zone).collect()), result)
-}
-
-/// An aggregate function; those of no values are null, as here.
-pub(super) fn aggregate(database: &dyn Database, call: &AggregateCall, result: &DataType) -> Found {
-    let make = |function, arguments| {
-        let filter = call.filter.clone();
-        Expr::Aggregate(Box::new(Aggregate { function, arguments, distinct: false, filter }))
-    };
-    let plain = !call.distinct;
-    if call.name != "count" {
-        call.arguments.iter().try_for_each(Value::usable)?;
-    }
-    match (call.name.as_str(), call.arguments.as_slice()) {
-        ("count", []) => database.value(make("count", Vec::new()), result),
-        ("count", [value]) => {
-            match &value.fact.class {
-                Class::Foreign(reason) | Class::Missing(reason) => return Err(reason.clone()),
-                Class::Opaque(reason) if call.distinct => return Err(reason.clone()),
-                _ => {}
-            }
-            if call.distinct {
-                database.group_key(value)?;
-                if call.over_window {
-                    return Err("DISTINCT over a window is computed here".into());
-                }
-            }
-            let function = if call.distinct { "uniqExact" } else { "count" };
-            database.value(make(function, vec![value.expr.clone()]), result)
-        }
-        ("sum", [value]) if plain => match value.fact.class {
-            Class::Integer => {
-                let wide = Expr::Call("toInt128", vec![value.output()]);
-                wrapped(checked(database, make("sumOrNull", vec![wide]), result)?, call)
-            }
-            Class::Decimal if scale(&value.fact.arrow) == scale(result) && precision(&value.fact.arrow) <= 38 => {
-                let scale = scale(result).unwrap_or_default();
-                let wide = value.output().cast(format!("Nullable(Decimal(76, {scale}))"));
-                database.value(make("sumOrNull", vec![wide]), result)
-            }
-            Class::Float | Class::Finite => Err("a sum of floating point depends on the order of its rows".into()),
-            _ => Err(format!("a sum of {} is computed here", value.fact.arrow)),
-        },
-        ("min" | "max", [value]) => {
-            let function = if call.name == "min" { "minOrNull" } else { "maxOrNull" };
-            match value.fact.class {
-                Class::Integer | Class::Decimal | Class::Finite => {
-                    database.value(make(function, vec![value.output()]), result)
-                }
-                Class::Date | Class::Timestamp(_) | Class::Text(_) => {
-                    database.value(make(function, vec![value.output()]), result)
-                }
-                Class::Float => Err("the source orders zeros and NaN otherwise".into()),
-                _ => Err(format!("{} of {} is computed here", call.name, value.fact.arrow)),
-            }
-        }
-        ("sum", _) => Err("a sum of distinct values is computed here".into()),
-        ("avg", _) => Err("an average is computed here, from sum and count".into()),
-        (name, _) => Err(format!("the function {name} is computed here")),
-    }
-}
-
-/// A checked cast stands around a whole function over a window, which is made later.
-fn wrapped(value: Value, call: &AggregateCall) -> Found {
-    match call.over_window {
-        true => Err("a sum of whole numbers over a window is computed here".into()),
-        false => Ok(value),
-    }
-}
-
-/// A window function that is no aggregate.
-pub(super) fn window(database: &dyn Database, name: &str, arguments: &[Value], result: &DataType) -> Found {
-    let function = match (name, arguments) {
-        ("row_number", []) => "row_number",
-        ("rank", []) => "rank",
-        ("dense_rank", []) => "dense_rank",
-        _ => return Err(format!("the function {name} is computed here")),
-    };
-    database.value(Expr::Call(function, Vec::new()), result)
 }

@@ -3,13 +3,15 @@
 //! | file | answers |
 //! |---|---|
 //! | `types` | how do values of a type behave, and what are computed values sent as? |
-//! | `functions` | which casts, functions and aggregates are the same there? |
+//! | `functions`, `dates`, `aggregates` | which casts, functions and aggregates are the same there? |
 //! | `database` | all of it together, for the translator of `headwater-sqlgen` |
 //! | `remote_query` | the statement, and what a statement in the server's own language returns |
 
+mod aggregates;
 mod database;
+mod dates;
 mod functions;
 mod remote_query;
 mod types;
 
-pub(crate) use remote_query::{describe, reading, translate};
+pub(crate) use remote_query::{describe, reading, translate, view};

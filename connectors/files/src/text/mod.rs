@@ -2,6 +2,5 @@
 
 pub(crate) mod column;
 pub(crate) mod compression;
-pub(crate) mod declared;
 pub(crate) mod kind;
 pub(crate) mod scan;

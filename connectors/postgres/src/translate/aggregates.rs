@@ -3,7 +3,7 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use headwater_sqlgen::Expr;
-use headwater_sqlgen::translate::{AggregateCall, Class, Database, Value};
+use headwater_sqlgen::translate::{AggregateCall, Class, Database, Value, why_here};
 
 use super::functions::exact;
 
@@ -59,8 +59,7 @@ pub(super) fn aggregate(database: &dyn Database, call: &AggregateCall, result: &
             let function = if call.name == "bool_and" { "pg_catalog.bool_and" } else { "pg_catalog.bool_or" };
             database.value(make(function, vec![value.expr.clone()], false), result)
         }
-        ("avg", _) => Err("an average is computed here, from sum and count".into()),
-        (name, _) => Err(format!("the function {name} is computed here")),
+        (name, _) => Err(why_here(name)),
     }
 }
 
@@ -93,18 +92,23 @@ pub(super) fn window(database: &dyn Database, name: &str, arguments: &[Value], r
         ("first_value", [value]) => passed(value, "pg_catalog.first_value", None),
         ("last_value", [value]) => passed(value, "pg_catalog.last_value", None),
         ("nth_value", [value, place]) => passed(value, "pg_catalog.nth_value", Some(number(place)?)),
-        _ => Err(format!("the function {name} is computed here")),
+        ("ntile", [groups]) => {
+            let groups = Expr::Value(ScalarValue::Int32(Some(number(groups)?)));
+            database.value(Expr::Call("pg_catalog.ntile", vec![groups]), result)
+        }
+        _ => Err(why_here(name)),
     }
 }
 
 /// A function that returns the value of another row.
 fn passed(value: &Value, function: &'static str, place: Option<i32>) -> Found {
-    let plain = matches!(value.expr, Expr::Field(..) | Expr::Output(..));
-    if !plain {
-        return Err("only values of columns are taken from other rows at the source".into());
+    if value.constant.is_some() {
+        return Err("a fixed value of other rows is computed here".into());
     }
+    let plain = matches!(value.expr, Expr::Field(..) | Expr::Output(..));
+    let of = if plain { value.expr.clone() } else { value.output() };
     let place = place.map(|n| Expr::Value(ScalarValue::Int32(Some(n))));
-    let arguments = std::iter::once(value.expr.clone()).chain(place).collect();
+    let arguments = std::iter::once(of).chain(place).collect();
     Ok(Value { expr: Expr::Call(function, arguments), origin: None, ..value.clone() })
 }
 

@@ -5,8 +5,10 @@
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
 use headwater_sqlgen::translate::compare::text_of;
-use headwater_sqlgen::translate::{Class, Database, Fact, Value, scale};
+use headwater_sqlgen::translate::{Class, Database, Fact, Value, scale, why_here};
 use headwater_sqlgen::{Expr, Operator};
+
+use super::dates;
 
 type Found = Result<Value, String>;
 
@@ -93,11 +95,11 @@ fn keep_class(made: Value, of: &Value) -> Value {
 }
 
 /// A point in time as the date and time in UTC, and back.
-fn in_utc(value: Expr) -> Expr {
+pub(super) fn in_utc(value: Expr) -> Expr {
     Expr::Call("pg_catalog.timezone", vec![text("UTC"), value])
 }
 
-fn text(value: &str) -> Expr {
+pub(super) fn text(value: &str) -> Expr {
     Expr::Value(ScalarValue::from(value))
 }
 
@@ -116,6 +118,14 @@ pub(super) fn arithmetic(
         return Err("a division by something that may be zero is done here".into());
     }
     match (&left.fact.class, &right.fact.class) {
+        (Class::Integer, Class::Integer) if operator == Operator::ShiftRight && l == r && r == result => {
+            exact(database, Expr::compare(left.output(), operator, shift(right)?), result)
+        }
+        (Class::Integer, Class::Integer)
+            if matches!(operator, Operator::BitAnd | Operator::BitOr) && l == r && r == result =>
+        {
+            database.value(plain(), result)
+        }
         (Class::Integer, Class::Integer) if l == r && r == result && l.is_signed_integer() => {
             exact(database, plain(), result)
         }
@@ -148,6 +158,15 @@ pub(super) fn arithmetic(
             Err("arithmetic of floating point with NaN or zeros is done here".into())
         }
         _ => Err(format!("arithmetic of {l} and {r} is done here")),
+    }
+}
+
+/// How far bits are moved: a fixed number that is smaller than any type has bits.
+fn shift(value: &Value) -> Result<Expr, String> {
+    let number = value.constant.as_ref().and_then(|v| v.cast_to(&DataType::Int32).ok());
+    match number {
+        Some(number @ ScalarValue::Int32(Some(0..8))) => Ok(Expr::Value(number)),
+        _ => Err("bits that are not moved by a fixed small number are moved here".into()),
     }
 }
 
@@ -184,8 +203,8 @@ pub(super) fn call(database: &dyn Database, name: &str, arguments: &[Value], res
         _ => Err(format!("{name} with these arguments is computed here")),
     };
     let found = match (name, arguments) {
-        ("date_part", [part, value]) => return date_part(database, part, value, result),
-        ("date_trunc", [part, value]) => return date_trunc(database, part, value, result),
+        ("date_part", [part, value]) => return dates::part(database, part, value, result),
+        ("date_trunc", [part, value]) => return dates::truncated(database, part, value, result),
         ("abs", [value]) if matches!(value.fact.class, Class::Integer | Class::Decimal) => {
             return database.value(Expr::Call("pg_catalog.abs", vec![value.expr.clone()]), result);
         }
@@ -205,10 +224,52 @@ pub(super) fn call(database: &dyn Database, name: &str, arguments: &[Value], res
         ("left", [value, length]) => Expr::Call("pg_catalog.left", vec![string(database, value)?, whole(length, 0)?]),
         ("right", [value, length]) => Expr::Call("pg_catalog.right", vec![string(database, value)?, whole(length, 0)?]),
         ("concat", [_, ..]) => concat(database, arguments)?,
+        ("reverse", [_]) => one("pg_catalog.reverse")?,
+        ("btrim", [_]) => one("pg_catalog.btrim")?,
+        ("ltrim", [_]) => one("pg_catalog.ltrim")?,
+        ("rtrim", [_]) => one("pg_catalog.rtrim")?,
+        ("replace", [value, from, to]) if is_filled(from) => {
+            let by_bytes = database.byte_order(string(database, value)?)?;
+            Expr::Call("pg_catalog.replace", vec![by_bytes, string(database, from)?, string(database, to)?])
+        }
+        ("replace", _) => return Err("what is replaced must be a fixed text that is not empty".into()),
+        ("strpos", [value, part]) => {
+            let by_bytes = database.byte_order(string(database, value)?)?;
+            Expr::Call("pg_catalog.strpos", vec![by_bytes, string(database, part)?])
+        }
+        ("starts_with", [value, start]) => {
+            let by_bytes = database.byte_order(string(database, value)?)?;
+            Expr::Call("pg_catalog.starts_with", vec![by_bytes, string(database, start)?])
+        }
+        ("split_part", [value, between, place]) if is_filled(between) => {
+            let by_bytes = database.byte_order(string(database, value)?)?;
+            Expr::Call("pg_catalog.split_part", vec![by_bytes, string(database, between)?, whole(place, 1)?])
+        }
+        ("greatest" | "least", [_, ..]) => return extreme(database, name, arguments, result),
         ("lower" | "upper" | "initcap", [value]) => return Err(cases(name, value)),
-        _ => return Err(format!("the function {name} is computed here")),
+        _ => return Err(why_here(name)),
     };
     exact(database, found, result)
+}
+
+/// Whether it is a fixed text that is not empty.
+fn is_filled(value: &Value) -> bool {
+    value.constant.as_ref().and_then(text_of).is_some_and(|text| !text.is_empty())
+}
+
+/// The greatest or least of several values, without those that are null.
+fn extreme(database: &dyn Database, name: &str, arguments: &[Value], result: &DataType) -> Found {
+    let of = |value: &Value| match value.fact.class {
+        Class::Integer | Class::Decimal | Class::Finite | Class::Date | Class::Timestamp(_) | Class::Time
+            if value.fact.arrow == *result =>
+        {
+            Ok(value.output())
+        }
+        Class::Text(_) => database.byte_order(value.output()),
+        _ => Err(format!("the {name} of {} is computed here", value.fact.arrow)),
+    };
+    let values = arguments.iter().map(of).collect::<Result<_, _>>()?;
+    database.value(Expr::Call(if name == "greatest" { "greatest" } else { "least" }, values), result)
 }
 
 fn cases(name: &str, value: &Value) -> String {
@@ -246,50 +307,4 @@ fn concat(database: &dyn Database, arguments: &[Value]) -> Result<Expr, String> 
     }
     let joined = parts.into_iter().reduce(|a, b| Expr::compare(a, Operator::Concat, b));
     joined.ok_or_else(|| "nothing is concatenated".to_owned())
-}
-
-fn fixed(part: &Value) -> Result<String, String> {
-    let text = part.constant.as_ref().and_then(text_of).map(str::to_ascii_lowercase);
-    text.ok_or_else(|| "a part of a date that is no fixed text is computed here".to_owned())
-}
-
-/// Whole parts of dates. The server has no year 0: its year before 1 is -1.
-fn date_part(database: &dyn Database, part: &Value, value: &Value, result: &DataType) -> Found {
-    let part = fixed(part)?;
-    let days = matches!(part.as_str(), "year" | "quarter" | "month" | "week" | "day" | "doy" | "dow");
-    let of = match value.fact.class {
-        Class::Date if days => value.output(),
-        Class::Timestamp(zone) if days || matches!(part.as_str(), "hour" | "minute") => {
-            if zone {
-                in_utc(value.output())
-            } else {
-                value.output()
-            }
-        }
-        _ => return Err(format!("the part {part} of {} is computed here", value.fact.arrow)),
-    };
-    if *result != DataType::Int32 {
-        return Err(format!("the part {part} is computed here"));
-    }
-    let number = Expr::Call("pg_catalog.date_part", vec![text(&part), of.clone()]).cast("int4");
-    if part != "year" {
-        return exact(database, number, result);
-    }
-    let first = Expr::Typed("0001-01-01".into(), "date".into());
-    let before = Expr::compare(of.cast("date"), Operator::Lt, first).cast("int4");
-    exact(database, Expr::compare(number, Operator::Plus, before), result)
-}
-
-fn date_trunc(database: &dyn Database, part: &Value, value: &Value, result: &DataType) -> Found {
-    let part = fixed(part)?;
-    let known = matches!(part.as_str(), "year" | "quarter" | "month" | "week" | "day" | "hour" | "minute" | "second");
-    if !known || value.fact.arrow != *result {
-        return Err(format!("date_trunc to {part} of {} is computed here", value.fact.arrow));
-    }
-    let trunc = |of| Expr::Call("pg_catalog.date_trunc", vec![text(&part), of]);
-    match value.fact.class {
-        Class::Timestamp(false) => exact(database, trunc(value.output()), result),
-        Class::Timestamp(true) => exact(database, in_utc(trunc(in_utc(value.output()))), result),
-        _ => Err(format!("date_trunc of {} is computed here", value.fact.arrow)),
-    }
 }

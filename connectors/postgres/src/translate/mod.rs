@@ -3,12 +3,13 @@
 //! | file | answers |
 //! |---|---|
 //! | `types` | how do values of a type behave, and what are computed values sent as? |
-//! | `functions`, `aggregates` | which casts, functions and aggregates are the same there? |
+//! | `functions`, `dates`, `aggregates` | which casts, functions and aggregates are the same there? |
 //! | `database` | all of it together, for the translator of `headwater-sqlgen` |
 //! | `remote_query` | the statement, its splits, and what a statement in the server's own language returns |
 
 mod aggregates;
 mod database;
+mod dates;
 mod functions;
 mod remote_query;
 mod types;

@@ -30,7 +30,7 @@ fn texts(source: &PostgresSource, translation: &Translation, target: usize) -> R
     let blocks = |table: &TableName| source.known(table).map_or(0, |known| known.blocks);
     let largest = translation.splits.iter().max_by_key(|(table, _)| blocks(table));
     let Some((table, item)) = largest else { return whole() };
-    let others: u64 = translation.tables.iter().map(|(name, _)| blocks(name)).sum::<u64>() - blocks(table);
+    let others: u64 = translation.reads.iter().map(blocks).sum::<u64>() - blocks(table);
     // Every part reads the other tables again, and finds the same few rows with an index again.
     if others > blocks(table) / 4 || finds_few(&translation.query, *item) {
         return whole();
@@ -41,7 +41,7 @@ fn texts(source: &PostgresSource, translation: &Translation, target: usize) -> R
     }
     let range = |(from, to): &(u64, Option<u64>)| {
         let blocks = Expr::Blocks { item: Some(*item), from: *from, to: *to };
-        written(&translation.restricted(blocks))
+        written(&translation.restricted(vec![blocks]))
     };
     ranges.iter().map(range).collect()
 }

@@ -74,7 +74,9 @@ fn class(pg_type: &PgType, collation: Collation, options: &TypeOptions) -> Class
         PgKind::TimestampTz => Class::Timestamp(true),
         PgKind::Bpchar => Class::Opaque("char(n) ignores blanks at its end at the source".into()),
         PgKind::Numeric(_) => Class::Opaque("a numeric without a declared precision is another type here".into()),
-        PgKind::Composite(_) => Class::Foreign("a composite value of nulls is null at the source".into()),
+        PgKind::Composite(_) | PgKind::Other => Class::Foreign(format!(
+            "type {name} is or may be composite, and a composite value of nulls is null at the source"
+        )),
         _ => Class::Opaque(format!("values of type {name} behave otherwise at the source")),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{Config, Options, SETTINGS, SourceConfig, check_source_name};
+use super::{Config, Options, REWRITES, SETTINGS, SourceConfig, check_source_name};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::{Secret, environment, nearest, secret};
@@ -99,7 +99,15 @@ impl Config {
             "engine.allow_source_ddl" => self.engine.allow_source_ddl = flag(key, value)?,
             "engine.allow_writes" => self.engine.allow_writes = flag(key, value)?,
             "engine.allow_native_queries" => self.engine.allow_native_queries = flag(key, value)?,
+            "optimizer.join_order" => self.optimizer.join_order = flag(key, value)?,
+            "models.location" => self.models.location = (!value.is_empty()).then(|| value.to_owned()),
+            "models.allow_changes" => self.models.allow_changes = flag(key, value)?,
+            "models.artifact_bytes" => self.models.artifact_bytes = number(key, value)?,
+            "models.versions" => self.models.versions = number(key, value)?.max(1),
             "optimizer.push_down_plan" => self.optimizer.push_down_plan = flag(key, value)?,
+            "optimizer.bind_join" => self.optimizer.bind_join = flag(key, value)?,
+            "optimizer.learning" => self.optimizer.learning = flag(key, value)?,
+            "optimizer.share_reads" => self.optimizer.share_reads = flag(key, value)?,
             "engine.target_partitions" => self.engine.target_partitions = number(key, value)?,
             "engine.batch_rows" => self.engine.batch_rows = number(key, value)?.clamp(1, 1 << 20),
             "engine.file_roots" => {
@@ -111,10 +119,16 @@ impl Config {
                 self.engine.object_store_hosts = hosts.map(str::to_ascii_lowercase).collect();
             }
             _ => {
-                if let Some(user) = key.strip_prefix("server.auth.users.") {
+                if let Some(rule) = key.strip_prefix("optimizer.").filter(|rule| REWRITES.contains(rule)) {
+                    let off = &mut self.optimizer.rules_off;
+                    off.retain(|name| name != rule);
+                    off.extend((!flag(key, value)?).then(|| rule.to_owned()));
+                } else if let Some(user) = key.strip_prefix("server.auth.users.") {
                     self.server.users.push((user.to_owned(), Secret::new(value)));
                 } else if let Some(user) = key.strip_prefix("server.auth.tokens.") {
                     self.server.tokens.push((user.to_owned(), Secret::new(value)));
+                } else if let Some(option) = key.strip_prefix("models.options.") {
+                    self.models.options.push((option.to_owned(), Secret::new(value)));
                 } else {
                     return Err(unknown(key));
                 }
@@ -233,11 +247,20 @@ mod tests {
     #[test]
     fn every_fault_is_found_at_once() {
         let text = "[server]\nflight_listn = \"x\"\ninsecure = \"maybe\"\n[limits]\nterm = 1\nnesting = \"deep\"\n\
+                    [optimizer]\njoin_order = \"often\"\nlearning = 3\n\
                     [sources.shop]\nkind = \"postgres\"\npassword = \"${env:HW_SURELY_UNSET}\"\n[sources.Bad]\nkind = \"x\"\n";
         let (config, faults) = Config::examine(text, &[]);
         let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        assert_eq!(texts.len(), 6, "{texts:?}");
-        for part in ["flight_listn", "server.insecure", "limits.term", "limits.nesting", "HW_SURELY_UNSET", "\"Bad\""] {
+        assert_eq!(texts.len(), 8, "{texts:?}");
+        let keys = [
+            "flight_listn",
+            "server.insecure",
+            "optimizer.join_order",
+            "optimizer.learning",
+            "limits.term",
+            "limits.nesting",
+        ];
+        for part in keys.into_iter().chain(["HW_SURELY_UNSET", "\"Bad\""]) {
             assert!(texts.iter().any(|t| t.contains(part)), "{part} in {texts:?}");
         }
         assert_eq!(config.sources.len(), 1);

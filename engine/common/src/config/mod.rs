@@ -26,6 +26,8 @@ pub struct Config {
     pub limits: Limits,
     /// What statements may do.
     pub engine: EngineConfig,
+    /// Where stored models are.
+    pub models: ModelsConfig,
     /// Which of Headwater's own rules are used.
     pub optimizer: OptimizerConfig,
     /// The configured sources, by name.
@@ -77,12 +79,49 @@ pub struct EngineConfig {
     pub object_store_hosts: Vec<String>,
 }
 
+/// `[models]`.
+#[derive(Debug, Clone)]
+pub struct ModelsConfig {
+    /// Folder or URL of stored models; in memory when unset.
+    pub location: Option<String>,
+    /// Options of the object store at that URL.
+    pub options: Vec<(String, Secret)>,
+    /// Whether sessions may make, change and drop models.
+    pub allow_changes: bool,
+    /// Longest file of a model, in bytes.
+    pub artifact_bytes: u64,
+    /// Versions that are kept of a model.
+    pub versions: u64,
+}
+
 /// `[optimizer]`.
 #[derive(Debug, Clone)]
 pub struct OptimizerConfig {
+    /// Whether joins are put into the order that is expected to cost least.
+    pub join_order: bool,
     /// Whether joins, aggregates and other parts of a query are computed by the source that has all of their tables.
     pub push_down_plan: bool,
+    /// Whether the keys of one side of a join restrict what is read of the other side.
+    pub bind_join: bool,
+    /// Whether what is read twice in one query is read once.
+    pub share_reads: bool,
+    /// Names of other rules that are switched off, of those in [`REWRITES`].
+    pub rules_off: Vec<String>,
+    /// Whether sessions use and record what earlier queries have shown of sources and estimates, unless they say otherwise.
+    pub learning: bool,
 }
+
+/// Rules that `optimizer.NAME = false` switches off.
+pub const REWRITES: [&str; 8] = [
+    "push_down_top_n",
+    "fold_contradictions",
+    "ungroup_by_key",
+    "drop_referenced_joins",
+    "merge_self_joins",
+    "reduce_group_keys",
+    "copy_top_n",
+    "aggregate_below_joins",
+];
 
 /// `[sources.NAME]`.
 #[derive(Debug, Clone)]
@@ -111,9 +150,22 @@ impl Default for ServerConfig {
     }
 }
 
+impl Default for ModelsConfig {
+    fn default() -> Self {
+        Self { location: None, options: Vec::new(), allow_changes: true, artifact_bytes: 256 << 20, versions: 32 }
+    }
+}
+
 impl Default for OptimizerConfig {
     fn default() -> Self {
-        Self { push_down_plan: true }
+        Self {
+            join_order: false,
+            push_down_plan: true,
+            bind_join: true,
+            share_reads: false,
+            rules_off: Vec::new(),
+            learning: true,
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use url::Url;
+
 use crate::Secret;
 use crate::error::{Error, Result};
 use crate::nearest;
@@ -45,6 +47,37 @@ impl Options {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.set(name, value);
+        self
+    }
+
+    /// The options that the parts of a URL set: `host`, `port`, `user`, `password`, and `path` under the name that the connector
+    /// gives it.
+    pub fn of_url(url: &Url, path: &str) -> Result<Self> {
+        let decoded =
+            |text: &str| percent_decoded(text).ok_or_else(|| Error::configuration("option \"url\" has a wrong %-escape"));
+        let mut options = Self::new();
+        let parts = [
+            ("host", url.host_str().unwrap_or_default()),
+            ("user", url.username()),
+            (path, url.path().trim_start_matches('/')),
+        ];
+        for (name, part) in parts.into_iter().filter(|(_, part)| !part.is_empty()) {
+            options.set(name, decoded(part)?);
+        }
+        if let Some(password) = url.password() {
+            options.set("password", decoded(password)?);
+        }
+        if let Some(port) = url.port() {
+            options.set("port", port.to_string());
+        }
+        Ok(options)
+    }
+
+    /// The same with those of `others` that are not the URL, which go before what the URL says.
+    #[must_use]
+    pub fn overruled_by(mut self, others: &Self) -> Self {
+        let others = others.0.iter().filter(|(name, _)| *name != "url");
+        self.0.extend(others.map(|(name, value)| (name.clone(), value.clone())));
         self
     }
 

@@ -37,5 +37,22 @@ settings! {
     "engine.batch_rows" = "8192", "Rows per record batch.";
     "engine.file_roots" = "", "Folders below which CREATE SOURCE ... TYPE files may read; none when unset.";
     "engine.object_store_hosts" = "", "Hosts, with or without port, that CREATE SOURCE ... TYPE files may reach at private, loopback or link-local addresses.";
+    "optimizer.join_order" = "false", "Whether joins of three or more tables are put into the order that is expected to cost least.";
+    "models.location" = "", "Folder or URL (s3://, gs://, az://, file://) of stored models; they are in memory and gone with the process when unset.";
+    "models.options" = "", "Table of options of the object store at models.location, such as aws_region.";
+    "models.allow_changes" = "true", "Whether sessions may make, change and drop stored models.";
+    "models.artifact_bytes" = "268435456", "Longest file of a stored model, in bytes.";
+    "models.versions" = "32", "Versions that are kept of a stored model; older ones go, the default stays.";
     "optimizer.push_down_plan" = "true", "Whether joins, aggregates and other parts of a query are computed by the source that has all of their tables.";
+    "optimizer.bind_join" = "true", "Whether the keys of one side of a join restrict what is read of the other side.";
+    "optimizer.push_down_top_n" = "true", "Whether ORDER BY ... LIMIT n over a remote table fetches n rows.";
+    "optimizer.fold_contradictions" = "true", "Whether filters that no row can pass ask no source.";
+    "optimizer.ungroup_by_key" = "true", "Whether DISTINCT and GROUP BY over rows that are distinct already are left out.";
+    "optimizer.drop_referenced_joins" = "true", "Whether joins with a table in which every row has its match are left out.";
+    "optimizer.merge_self_joins" = "true", "Whether a table that is joined with itself on a key is read once.";
+    "optimizer.reduce_group_keys" = "true", "Whether GROUP BY a key of a table leaves its other columns out.";
+    "optimizer.copy_top_n" = "true", "Whether the first rows of an outer join or UNION ALL are also taken of its inputs.";
+    "optimizer.aggregate_below_joins" = "true", "Whether aggregates above a join of several sources begin at a source.";
+    "optimizer.learning" = "true", "Whether what earlier queries have shown of sources and estimates is used and recorded; a session may set it.";
+    "optimizer.share_reads" = "false", "Whether scans and statements that read the same rows of a source share one reading.";
 }

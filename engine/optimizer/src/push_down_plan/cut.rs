@@ -31,16 +31,27 @@ pub(super) struct Cutter {
     /// ones never are.
     numbers: HashMap<(String, Vec<String>), usize>,
     kept: Vec<KeptPart>,
+    /// What became statements, with their sources.
+    pushed: Vec<(String, String)>,
     seen: HashSet<(String, String)>,
 }
 
 impl Cutter {
     pub(super) fn new(partitions: usize) -> Self {
-        Self { partitions, numbers: HashMap::new(), kept: Vec::new(), seen: HashSet::new() }
+        Self { partitions, numbers: HashMap::new(), kept: Vec::new(), pushed: Vec::new(), seen: HashSet::new() }
     }
 
     pub(super) fn into_kept(self) -> Vec<KeptPart> {
         self.kept
+    }
+
+    /// What became statements as parts that stay here for this reason, and every part that stays here for another.
+    pub(super) fn into_all(self, reason: &str) -> Vec<KeptPart> {
+        let pushed = self
+            .pushed
+            .into_iter()
+            .map(|(source, part)| KeptPart { source: Some(source), kept: Kept { part, reason: reason.to_owned() } });
+        pushed.chain(self.kept).collect()
     }
 
     /// The plan of a node with the largest parts replaced.
@@ -75,7 +86,10 @@ impl Cutter {
         }
         match node.plan {
             LogicalPlan::Filter(filter) => self.split_filter(filter, &node.inputs, source),
-            LogicalPlan::Aggregate(aggregate) => self.split_average(aggregate, source),
+            LogicalPlan::Aggregate(aggregate) => match self.split_average(aggregate, source)? {
+                Some(cut) => Ok(Some(cut)),
+                None => self.split_groups(aggregate, source),
+            },
             LogicalPlan::Join(join) => self.split_join(join, source),
             _ => Ok(None),
         }
@@ -127,10 +141,11 @@ impl Cutter {
         query: RemoteQuery,
         estimate: &super::estimate::Estimate,
     ) -> Result<LogicalPlan> {
+        self.pushed.push((query.source.clone(), describe(plan)));
         let texts = query.texts.iter().map(|t| t.text.clone()).collect();
         let next = self.numbers.len() + 1;
         let number = *self.numbers.entry((query.source.clone(), texts)).or_insert(next);
-        leaf(plan.schema(), query, estimate, number)
+        leaf(plan, query, estimate, number)
     }
 
     /// A node that is computed here, over its inputs as far as they can be cut.

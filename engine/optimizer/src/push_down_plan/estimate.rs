@@ -1,7 +1,7 @@
 //! How many rows and bytes a node returns, from the statistics of the tables below it.
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Column, DFSchema};
+use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::{Column, DFSchema, Statistics};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{
     Aggregate, Distinct, ExprSchemable, FetchType, Filter, GroupingSet, Join, JoinType, Limit, LogicalPlan, SkipType,
@@ -9,16 +9,18 @@ use datafusion::logical_expr::{
 };
 use datafusion::prelude::Expr;
 use headwater_source::RemoteTable;
-use headwater_source::scan::{ColumnFacts, selectivity, width};
+use headwater_source::scan::{ColumnFacts, column_width, selectivity, width};
 
 /// Share of the rows that are groups when the distinct values are not known.
 const GROUPS_DEFAULT: f64 = 0.1;
+/// Most values of a part of a date that is not its year.
+const DAYS_PER_YEAR: f64 = 366.0;
 
 /// What is known of one column of a result.
 #[derive(Debug, Clone)]
-pub(super) struct ColumnEstimate {
-    pub(super) facts: ColumnFacts,
-    width: f64,
+pub(crate) struct ColumnEstimate {
+    pub(crate) facts: ColumnFacts,
+    pub(crate) width: f64,
 }
 
 impl ColumnEstimate {
@@ -29,11 +31,11 @@ impl ColumnEstimate {
 
 /// What is known of a result.
 #[derive(Debug, Clone)]
-pub(super) struct Estimate {
-    pub(super) rows: Option<f64>,
+pub(crate) struct Estimate {
+    pub(crate) rows: Option<f64>,
     /// It has no more rows than all inputs of the plan together.
     pub(super) bounded: bool,
-    pub(super) columns: Vec<ColumnEstimate>,
+    pub(crate) columns: Vec<ColumnEstimate>,
 }
 
 impl Estimate {
@@ -103,18 +105,41 @@ impl Estimate {
     fn scan(scan: &TableScan) -> Self {
         let provider = source_as_provider(&scan.source).ok();
         let Some(table) = provider.as_ref().and_then(|p| p.downcast_ref::<RemoteTable>()) else {
-            return Self { rows: None, bounded: true, columns: Vec::new() };
+            return Self::read_here(scan, provider.and_then(|p| p.statistics()));
         };
         let meta = table.meta();
         let facts = |column: &Column| meta.column(&column.name).map(|c| ColumnFacts::new(&c.statistics, meta.row_count));
         let share: f64 = scan.filters.iter().map(|f| selectivity(f, &facts)).product();
-        let rows = meta.row_count.map(|n| (n as f64 * share).max(1.0));
+        let rows = meta.row_count.map(|n| (n as f64 * share * table.correction()).max(1.0));
         let estimate = |name: &String, data_type: &DataType| ColumnEstimate {
             facts: facts(&Column::from_name(name)).unwrap_or_default(),
-            width: width(data_type),
+            width: match meta.column(name) {
+                Some(_) => column_width(meta, name),
+                None => width(data_type),
+            },
         };
         let fields = scan.projected_schema.fields().iter();
         let columns = fields.map(|f| estimate(f.name(), f.data_type())).collect();
+        Self { rows: least(scan.fetch.map(|n| n as f64), rows), bounded: true, columns }
+    }
+
+    /// Of a table that this engine reads by itself.
+    fn read_here(scan: &TableScan, statistics: Option<Statistics>) -> Self {
+        let Some(statistics) = statistics else { return Self { rows: None, bounded: true, columns: Vec::new() } };
+        let all = statistics.num_rows.get_value().copied();
+        let schema = scan.source.schema();
+        let facts = |column: &Column| {
+            let place = schema.index_of(&column.name).ok()?;
+            let known = statistics.column_statistics.get(place)?;
+            Some(ColumnFacts::new(known, all.and_then(|n| u64::try_from(n).ok())))
+        };
+        let share: f64 = scan.filters.iter().map(|f| selectivity(f, &facts)).product();
+        let rows = all.map(|n| (n as f64 * share).max(1.0));
+        let estimate = |field: &FieldRef| ColumnEstimate {
+            facts: facts(&Column::from_name(field.name())).unwrap_or_default(),
+            width: width(field.data_type()),
+        };
+        let columns = scan.projected_schema.fields().iter().map(estimate).collect();
         Self { rows: least(scan.fetch.map(|n| n as f64), rows), bounded: true, columns }
     }
 
@@ -206,10 +231,19 @@ impl Estimate {
         let mut refs = refs.iter();
         estimate.facts.distinct = match (refs.next(), refs.next()) {
             (None, _) => Some(1.0),
-            (Some(column), None) => self.column(column, schema).and_then(|c| c.facts.distinct),
+            (Some(column), None) => self.column(column, schema).and_then(|c| c.facts.distinct).map(|d| coarser(expr, d)),
             _ => None,
         };
         estimate
+    }
+}
+
+/// Distinct values of a function of one column that has `distinct` ones.
+fn coarser(expr: &Expr, distinct: f64) -> f64 {
+    match expr {
+        Expr::ScalarFunction(call) if call.name() == "date_trunc" => (distinct * GROUPS_DEFAULT).max(1.0),
+        Expr::ScalarFunction(call) if call.name() == "date_part" => distinct.min(DAYS_PER_YEAR),
+        _ => distinct,
     }
 }
 

@@ -48,6 +48,11 @@ pub(super) fn gate(node: &Node<'_>) -> Gate {
     if (bytes * streams).mul_add(gain, STATEMENT_BYTES) <= apart + difference {
         return Gate::Push;
     }
+    if let LogicalPlan::Projection(projection) = node.plan {
+        let computes = !projection.expr.iter().all(is_column) && gain > 1.0;
+        let reason = "sending it saves few bytes, and the table is read over several connections";
+        return Gate::Keep(computes.then(|| reason.to_owned()));
+    }
     let rows = node.estimate.rows.unwrap_or_default();
     let more = bytes + STATEMENT_BYTES > apart;
     Gate::Keep(explains(node.plan).then(|| {

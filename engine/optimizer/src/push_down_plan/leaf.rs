@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::stats::Precision;
-use datafusion::common::{Column, ColumnStatistics, DFSchema, Result, Statistics, TableReference};
+use datafusion::common::{Column, ColumnStatistics, Result, Statistics, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{LogicalPlan, Projection, TableScanBuilder};
 use datafusion::prelude::Expr;
@@ -11,14 +11,15 @@ use headwater_source::{RemoteQuery, RemoteQueryTable};
 
 use super::estimate::Estimate;
 
-/// A scan of the result of `query` under a projection to exactly the fields of `schema`. The number makes the table's name its
-/// own: DataFusion takes scans of one name and one schema for equal.
-pub(super) fn leaf(schema: &DFSchema, mut query: RemoteQuery, estimate: &Estimate, number: usize) -> Result<LogicalPlan> {
+/// A scan of the result of `query`, which computes `plan`, under a projection to exactly the fields of `plan`. The number makes
+/// the table's name its own: DataFusion takes scans of one name and one schema for equal.
+pub(super) fn leaf(plan: &LogicalPlan, mut query: RemoteQuery, estimate: &Estimate, number: usize) -> Result<LogicalPlan> {
+    let schema = plan.schema();
     for (column, field) in query.columns.iter_mut().zip(schema.fields()) {
         column.field = Arc::clone(field);
     }
     let name = TableReference::bare(format!("{}_query_{number}", query.source));
-    let table = RemoteQueryTable::new(query).with_statistics(statistics(estimate));
+    let table = RemoteQueryTable::new(query).with_statistics(statistics(estimate)).with_plan(plan.clone());
     let columns = table.query().schema();
     let scan = TableScanBuilder::new(name.clone(), provider_as_source(Arc::new(table))).build()?;
     let restored = schema.iter().zip(columns.fields()).map(|((qualifier, field), column)| {

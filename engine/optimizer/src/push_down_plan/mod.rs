@@ -5,7 +5,8 @@
 //! | survey | `survey.rs`, `estimate.rs` | which source could compute this part, and how many bytes would it send? |
 //! | gate | `gate.rs` | does sending the part move fewer bytes than sending its inputs? |
 //! | cut | `cut.rs` | may the source compute it, and if not, why and what below it? |
-//! | split | `split_filter.rs`, `split_average.rs` | which half can go when the whole cannot? |
+//! | split | `split_filter.rs`, `split_average.rs`, `split_groups.rs` | which half can go when the whole cannot? |
+//! | worth | `worth.rs` | should groups begin at a source, below a join of several? |
 //! | leaf | `leaf.rs` | how does the statement stand in the plan? |
 
 mod average;
@@ -15,7 +16,9 @@ mod gate;
 mod leaf;
 mod split_average;
 mod split_filter;
+mod split_groups;
 mod survey;
+mod worth;
 
 use std::sync::Arc;
 
@@ -25,7 +28,12 @@ use datafusion::logical_expr::{LogicalPlan, WriteOp};
 use headwater_source::Kept;
 
 use cut::Cutter;
-use survey::Node;
+pub(crate) use estimate::Estimate;
+pub(crate) use split_average::without_averages;
+pub(crate) use split_groups::{add_up, again, is_fickle};
+pub(crate) use survey::Node;
+pub(crate) use survey::source_of_all;
+pub(crate) use worth::is_worth_grouping;
 
 /// A part of a plan that is computed here, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +43,9 @@ pub struct KeptPart {
     /// The part and the reason.
     pub kept: Kept,
 }
+
+/// Why nothing is pushed down when the rule is off.
+const SWITCHED_OFF: &str = "the source would compute it, but optimizer.push_down_plan is switched off";
 
 /// Replaces the largest sub-plans that one source can compute by scans of their results.
 ///
@@ -48,6 +59,25 @@ pub struct PushDownPlan;
 impl PushDownPlan {
     /// Name of the rule.
     pub const NAME: &'static str = "push_down_plan";
+
+    /// Lets the sources learn what they need to split statements over the large tables of a plan.
+    pub async fn prepare(&self, plan: &LogicalPlan) -> Result<()> {
+        for (source, tables) in survey::large_tables(plan)? {
+            source.prepare(&tables).await;
+        }
+        Ok(())
+    }
+
+    /// Every part that would be pushed down if the rule were not switched off, and every part that would stay here.
+    pub fn switched_off(&self, plan: &LogicalPlan, partitions: usize) -> Result<Vec<KeptPart>> {
+        let query = match plan {
+            LogicalPlan::Dml(change) => change.input.as_ref(),
+            other => other,
+        };
+        let mut cutter = Cutter::new(partitions);
+        cutter.cut(&Node::survey(query)?)?;
+        Ok(cutter.into_all(SWITCHED_OFF))
+    }
 
     /// The plan with its parts pushed down, at most `partitions` texts each, and every part that stayed here.
     pub fn apply(&self, plan: &LogicalPlan, partitions: usize) -> Result<(LogicalPlan, Vec<KeptPart>)> {

@@ -23,8 +23,14 @@ impl Cutter {
     pub(super) fn split_average(&mut self, aggregate: &Aggregate, source: &Arc<dyn RemoteSource>) -> Result<Option<Cut>> {
         let Some((below, columns)) = without_averages(aggregate) else { return Ok(None) };
         let node = Node::survey(&below)?;
-        let Some(query) = self.translate(&node, &below, source) else { return Ok(None) };
-        let pushed = self.replace(&below, query, &node.estimate)?;
+        let pushed = match (self.translate(&node, &below, source), &below) {
+            (Some(query), _) => self.replace(&below, query, &node.estimate)?,
+            (None, LogicalPlan::Aggregate(parts)) => match self.split_groups(parts, source)? {
+                Some(cut) => cut.plan,
+                None => return Ok(None),
+            },
+            (None, _) => return Ok(None),
+        };
         let divided = Projection::try_new(columns, Arc::new(pushed))?;
         let same = divided.schema.has_equivalent_names_and_types(&aggregate.schema).is_ok();
         Ok(same.then(|| Cut { plan: LogicalPlan::Projection(divided), here: true }))
@@ -33,7 +39,7 @@ impl Cutter {
 
 /// The aggregate with a sum and a count for every average, and the columns of the original one over it; `None` when it has no
 /// average or one that would not be exact.
-fn without_averages(aggregate: &Aggregate) -> Option<(LogicalPlan, Vec<Expr>)> {
+pub(crate) fn without_averages(aggregate: &Aggregate) -> Option<(LogicalPlan, Vec<Expr>)> {
     if aggregate.group_expr.iter().any(|e| matches!(e, Expr::GroupingSet(_))) {
         return None;
     }

@@ -7,7 +7,7 @@ use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{LogicalPlan, TableScan};
-use headwater_source::{RemoteQueryTable, RemoteSource, RemoteTable};
+use headwater_source::{RemoteQueryTable, RemoteSource, RemoteTable, TableName};
 
 use super::estimate::Estimate;
 use super::gate;
@@ -17,7 +17,7 @@ pub(super) const ROWS_PARALLEL: u64 = 100_000;
 
 /// Where the tables of a sub-plan are.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Place {
+pub(crate) struct Place {
     source: Option<Arc<dyn RemoteSource>>,
     /// Sources, and catalogs that are none.
     pub(super) names: BTreeSet<String>,
@@ -49,18 +49,31 @@ impl Place {
     }
 
     /// The one source that has all the tables.
-    pub(super) fn single(&self) -> Option<&Arc<dyn RemoteSource>> {
+    pub(crate) fn single(&self) -> Option<&Arc<dyn RemoteSource>> {
         self.source.as_ref().filter(|_| !self.here && self.names.len() == 1)
     }
 }
 
+/// The one source that has all tables of a plan.
+pub(crate) fn source_of_all(plan: &LogicalPlan) -> Option<Arc<dyn RemoteSource>> {
+    let mut place = Place::default();
+    let looked = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            place.add(&Place::of(scan));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    looked.ok()?;
+    place.single().cloned()
+}
+
 /// One node of a plan.
 #[derive(Debug)]
-pub(super) struct Node<'a> {
+pub(crate) struct Node<'a> {
     pub(super) plan: &'a LogicalPlan,
     pub(super) inputs: Vec<Node<'a>>,
-    pub(super) place: Place,
-    pub(super) estimate: Estimate,
+    pub(crate) place: Place,
+    pub(crate) estimate: Estimate,
     /// What would leave the sources if all of this were translated in the best way; `None` when it is not known.
     pub(super) ideal: Option<f64>,
     /// The same for the inputs and sub-queries of this node, each by itself.
@@ -73,7 +86,7 @@ pub(super) struct Node<'a> {
 
 impl<'a> Node<'a> {
     /// Looks at a whole plan.
-    pub(super) fn survey(plan: &'a LogicalPlan) -> Result<Self> {
+    pub(crate) fn survey(plan: &'a LogicalPlan) -> Result<Self> {
         let inputs = plan.inputs().into_iter().map(Self::survey).collect::<Result<Vec<_>>>()?;
         let mut place = match plan {
             LogicalPlan::TableScan(scan) => Place::of(scan),
@@ -107,6 +120,30 @@ impl<'a> Node<'a> {
         node.ideal = gate::ideal(&node);
         Ok(node)
     }
+}
+
+/// A source and tables of it.
+type TablesOfSource = (Arc<dyn RemoteSource>, Vec<TableName>);
+
+/// Tables that are read in several ranges, by their source.
+pub(super) fn large_tables(plan: &LogicalPlan) -> Result<Vec<TablesOfSource>> {
+    let mut found: Vec<TablesOfSource> = Vec::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && rows_of_table(node) >= ROWS_PARALLEL
+            && let Ok(provider) = source_as_provider(&scan.source)
+            && let Some(table) = provider.downcast_ref::<RemoteTable>()
+        {
+            let (source, name) = (table.source(), table.meta().name.clone());
+            match found.iter_mut().find(|(known, _)| known.name() == source.name()) {
+                Some((_, names)) if names.contains(&name) => {}
+                Some((_, names)) => names.push(name),
+                None => found.push((Arc::clone(source), vec![name])),
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
 }
 
 fn rows_of_table(plan: &LogicalPlan) -> u64 {

@@ -21,7 +21,7 @@ pub struct SortKey {
 }
 
 /// What is asked of one table of a remote source.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ScanCommand {
     /// Name of the source.
     pub source: String,
@@ -61,6 +61,16 @@ pub enum PartitionBounds {
         /// Value after the largest.
         to: Option<i64>,
     },
+    /// Values `[from, to)` of a key column, as texts that only the connector reads; an open end is `None`. The first range also
+    /// holds every value that has no place between two others.
+    Text {
+        /// Key column.
+        column: String,
+        /// Smallest value.
+        from: Option<String>,
+        /// Value after the largest.
+        to: Option<String>,
+    },
 }
 
 impl fmt::Display for PartitionBounds {
@@ -70,6 +80,9 @@ impl fmt::Display for PartitionBounds {
             Self::Whole => f.write_str("whole"),
             Self::Blocks { from, to } => write!(f, "blocks {from}..{}", to.map_or_else(String::new, |v| v.to_string())),
             Self::Key { column, from, to } => write!(f, "{column} {}..{}", end(from), end(to)),
+            Self::Text { column, from, to } => {
+                write!(f, "{column} {}..{}", from.as_deref().unwrap_or_default(), to.as_deref().unwrap_or_default())
+            }
         }
     }
 }

@@ -15,10 +15,27 @@ use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use headwater_common::clock::Stopwatch;
 use headwater_common::{Error, Limits};
 
+use crate::costs::Observation;
 use crate::error::ErrorExt;
+use crate::feedback::Learning;
 use crate::query::QueryContext;
 use crate::registry::SourceRegistry;
 use crate::source::RemoteSource;
+
+/// What is learned from a stream that ran to its end.
+pub(super) struct Lesson {
+    /// Statements that it consists of.
+    pub(super) statements: usize,
+    /// Is told its rows.
+    pub(super) rows: Option<Box<dyn FnOnce(u64) + Send>>,
+}
+
+impl Lesson {
+    /// Only what so many statements took.
+    pub(super) fn of_statements(statements: usize) -> Self {
+        Self { statements, rows: None }
+    }
+}
 
 /// One partition of a node that reads from the source `name`: `open` starts it at the first poll.
 pub(super) fn open_guarded(
@@ -27,22 +44,30 @@ pub(super) fn open_guarded(
     schema: &SchemaRef,
     metrics: &ExecutionPlanMetricsSet,
     partition: usize,
+    lesson: Lesson,
     open: impl FnOnce(Arc<dyn RemoteSource>, Arc<QueryContext>) -> Result<SendableRecordBatchStream, Error> + Send + 'static,
 ) -> Result<SendableRecordBatchStream> {
-    let source = SourceRegistry::of_task(context, name).map_err(ErrorExt::into_datafusion)?;
+    let sources = SourceRegistry::all_of_task(context).map_err(ErrorExt::into_datafusion)?;
+    let source = sources.remote(name).map_err(ErrorExt::into_datafusion)?;
     let query = context.session_config().get_extension::<QueryContext>();
     let query = query.unwrap_or_else(|| Arc::new(QueryContext::new("", Arc::new(Limits::default()))));
     let limits = Arc::clone(&query.limits);
     let opened = futures::stream::once(async move { open(source, query).map_err(ErrorExt::into_datafusion) });
     let inner = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), opened.try_flatten()));
-    Ok(Box::pin(GuardedStream::new(inner, Arc::clone(schema), name.to_owned(), limits, metrics, partition)))
+    let mut stream = GuardedStream::new(inner, sources, name.to_owned(), limits, metrics, partition);
+    let learning = context.session_config().get_extension::<Learning>();
+    stream.lesson = Some(lesson).filter(|_| learning.is_none_or(|learning| learning.0));
+    Ok(Box::pin(stream))
 }
 
 /// Passes batches on until a limit of the source is reached, which is an error, never a short result.
 struct GuardedStream {
     inner: SendableRecordBatchStream,
     schema: SchemaRef,
+    sources: Arc<SourceRegistry>,
     source: String,
+    /// What is learned; nothing when learning is off.
+    lesson: Option<Lesson>,
     limits: Arc<Limits>,
     rows: u64,
     bytes: u64,
@@ -52,19 +77,23 @@ struct GuardedStream {
     /// From the first poll to the end.
     remote_time: Time,
     started: Option<Stopwatch>,
+    /// Since the reader asked for a batch that has not come.
+    waiting: Option<Stopwatch>,
+    /// What the reader has waited in all.
+    waited: Duration,
     ended: bool,
 }
 
 impl GuardedStream {
     fn new(
         inner: SendableRecordBatchStream,
-        schema: SchemaRef,
+        sources: Arc<SourceRegistry>,
         source: String,
         limits: Arc<Limits>,
         metrics: &ExecutionPlanMetricsSet,
         partition: usize,
     ) -> Self {
-        let time = limits.source_time_ms;
+        let (time, schema) = (limits.source_time_ms, inner.schema());
         let deadline = (time > 0).then(|| Box::pin(tokio::time::sleep(Duration::from_millis(time))));
         let baseline = BaselineMetrics::new(metrics, partition);
         let output_bytes = MetricBuilder::new(metrics).counter("remote_bytes", partition);
@@ -72,7 +101,9 @@ impl GuardedStream {
         Self {
             inner,
             schema,
+            sources,
             source,
+            lesson: None,
             limits,
             rows: 0,
             bytes: 0,
@@ -81,6 +112,8 @@ impl GuardedStream {
             output_bytes,
             remote_time,
             started: None,
+            waiting: None,
+            waited: Duration::ZERO,
             ended: false,
         }
     }
@@ -100,6 +133,19 @@ impl GuardedStream {
         Ok(())
     }
 
+    /// All rows have come: their number, and what those of one statement took.
+    fn learn(&mut self) {
+        let Some(lesson) = self.lesson.take() else { return };
+        if let Some(tell) = lesson.rows {
+            tell(self.rows);
+        }
+        if lesson.statements != 1 {
+            return;
+        }
+        let (rows, bytes, micros) = (self.rows as f64, self.bytes as f64, self.waited.as_secs_f64() * 1e6);
+        self.sources.costs().record(&self.source, Observation { rows, bytes, micros });
+    }
+
     fn stop_time(&mut self) {
         if let Some(started) = self.started.take() {
             self.remote_time.add_duration(started.elapsed());
@@ -115,6 +161,7 @@ impl Stream for GuardedStream {
             return Poll::Ready(None);
         }
         self.started.get_or_insert_with(Stopwatch::start);
+        self.waiting.get_or_insert_with(Stopwatch::start);
         if let Some(deadline) = &mut self.deadline
             && deadline.poll_unpin(cx).is_ready()
         {
@@ -127,6 +174,14 @@ impl Stream for GuardedStream {
             Some(Ok(batch)) => Some(self.admit(&batch).map(|()| batch).map_err(ErrorExt::into_datafusion)),
             other => other,
         });
+        if polled.is_ready()
+            && let Some(waiting) = self.waiting.take()
+        {
+            self.waited += waiting.elapsed();
+        }
+        if matches!(polled, Poll::Ready(None)) {
+            self.learn();
+        }
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             self.ended = true;
             self.stop_time();

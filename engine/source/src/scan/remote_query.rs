@@ -1,6 +1,7 @@
 //! A sub-plan as one statement of a source. Everything here can be sent to another machine.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
@@ -54,6 +55,39 @@ impl Kept {
     /// A part with its reason.
     pub fn new(part: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { part: part.into(), reason: reason.into() }
+    }
+}
+
+/// A part of a plan was refused; the reason is noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused;
+
+/// What a translator made of a part of a plan.
+pub type Outcome<T> = Result<T, Refused>;
+
+/// A translator that notes every part it refuses, each once, so that a user is told all reasons at a time.
+pub trait Notes {
+    /// The parts that were refused so far.
+    fn kept(&mut self) -> &mut Vec<Kept>;
+
+    /// Refuses a part.
+    ///
+    /// # Errors
+    /// Always; the reason is noted.
+    fn refuse<T>(&mut self, part: impl Display, reason: impl Into<String>) -> Outcome<T> {
+        let kept = Kept::new(part.to_string(), reason);
+        if !self.kept().contains(&kept) {
+            self.kept().push(kept);
+        }
+        Err(Refused)
+    }
+
+    /// An outcome whose reason, if it is one, is noted.
+    ///
+    /// # Errors
+    /// When there is a reason.
+    fn noted<T>(&mut self, part: impl Display, outcome: Result<T, String>) -> Outcome<T> {
+        outcome.or_else(|reason| self.refuse(part, reason))
     }
 }
 

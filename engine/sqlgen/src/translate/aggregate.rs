@@ -1,22 +1,31 @@
 //! Groups and aggregate functions.
 
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{AggregateFunction, GroupingSet};
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{Aggregate as PlanAggregate, ExprSchemable, LogicalPlan};
 use datafusion::prelude::Expr as PlanExpr;
+use headwater_source::{Notes, Outcome, Refused};
 
+use super::Translator;
 use super::database::{AggregateCall, Part, Value};
 use super::expr::Scope;
+use super::first_rows::FirstRows;
 use super::plan::missing;
 use super::relation::{Relation, Stage};
-use super::{Outcome, Refused, Translator};
-use crate::expr::Expr;
+use crate::expr::{Expr, Operator};
 use crate::select::Group;
+
+/// Most keys whose grouping sets have a number everywhere.
+const GROUPING_KEYS_MAX: usize = 31;
 
 impl Translator<'_> {
     pub(super) fn aggregate(&mut self, aggregate: &PlanAggregate) -> Outcome<Relation> {
         let part = LogicalPlan::Aggregate(aggregate.clone()).display().to_string();
         let input = self.plan(&aggregate.input)?;
+        if let Some(first) = FirstRows::of(aggregate) {
+            return self.first_rows(&part, aggregate, &first, input);
+        }
         let input = self.at_most(input, Stage::Rows);
         let Ok(keys) = grouping_set_to_exprlist(&aggregate.group_expr) else {
             return self.refuse(part, "its grouping sets are computed here");
@@ -38,15 +47,60 @@ impl Translator<'_> {
             None if keys.is_empty() => Group::None,
             None => Group::By(keys.iter().map(|k| k.expr.clone()).collect()),
         };
-        relation.columns = keys;
-        if sets.is_some() {
-            let reason = "the number of the grouping set is known here only".to_owned();
-            let id = Expr::Value(datafusion::common::ScalarValue::Null);
-            relation.columns.push(Value { expr: id, fact: missing(reason), cast: None, constant: None, origin: None });
+        let over_all = sets.as_ref().is_some_and(|sets| sets.iter().any(Vec::is_empty));
+        if over_all && self.database.supports(Part::NullsOfGroupingSets).is_err() {
+            // Such a database has a row for all rows, of which there may be none, only when something is counted in it.
+            let all = Expr::Value(ScalarValue::Int64(Some(i64::MAX)));
+            relation.select.having.push(Expr::compare(Expr::CountRows, Operator::Lt, all));
         }
+        relation.columns = match &sets {
+            Some(sets) => self.set_keys(&part, aggregate, keys, sets)?,
+            None => keys,
+        };
         relation.columns.extend(values);
         relation.stage = Stage::Grouped;
         Ok(relation)
+    }
+
+    /// The keys in rows of grouping sets, where those that a set leaves out are null, and the number of the set: a bit for each
+    /// key that it leaves out, the last key's first.
+    fn set_keys(
+        &mut self,
+        part: &str,
+        aggregate: &PlanAggregate,
+        keys: Vec<Value>,
+        sets: &[Vec<usize>],
+    ) -> Outcome<Vec<Value>> {
+        let exprs: Vec<Expr> = keys.iter().map(|k| k.expr.clone()).collect();
+        let mut sorted: Vec<Vec<usize>> = sets.to_vec();
+        sorted.iter_mut().for_each(|set| set.sort_unstable());
+        let repeated = sorted.iter().enumerate().any(|(i, set)| sorted.iter().take(i).any(|other| other == set));
+        let distinct = exprs.iter().enumerate().all(|(i, e)| !exprs.iter().take(i).any(|other| other == e));
+        let field = aggregate.schema.fields().get(keys.len());
+        let number = match field {
+            Some(field) if !repeated && distinct && (1..=GROUPING_KEYS_MAX).contains(&exprs.len()) => {
+                self.database.value(Expr::Call("grouping", exprs), field.data_type())
+            }
+            _ => Err("the number of the grouping set is known here only".to_owned()),
+        };
+        let number = number.unwrap_or_else(|reason| {
+            let id = Expr::Value(ScalarValue::Null);
+            Value { expr: id, fact: missing(reason), cast: None, constant: None, fixed: false, origin: None }
+        });
+        let mut columns = keys;
+        if self.database.supports(Part::NullsOfGroupingSets).is_err() {
+            for key in &mut columns {
+                let nullable = self.database.null_without_match(key);
+                self.noted(part, nullable)?;
+                let left_out = Expr::Call("grouping", vec![key.expr.clone()]);
+                let one = Expr::Value(ScalarValue::Int32(Some(1)));
+                let branches = vec![(Expr::compare(left_out, Operator::Eq, one), Expr::Value(ScalarValue::Null))];
+                key.expr = Expr::Case { branches, otherwise: Some(Box::new(key.expr.clone())) };
+                key.origin = None;
+            }
+        }
+        columns.push(number);
+        Ok(columns)
     }
 
     /// The keys as plain columns and the aggregates, over rows that have both.

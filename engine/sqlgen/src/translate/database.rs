@@ -9,7 +9,7 @@ use datafusion::common::ScalarValue;
 use datafusion::prelude::Expr as PlanExpr;
 use headwater_source::{TableMeta, TableName};
 
-use crate::expr::{Expr, Operator};
+use crate::expr::{Expr, Frame, Operator};
 use crate::select::Table;
 
 /// The order and equality of a text.
@@ -82,6 +82,8 @@ pub struct Value {
     pub cast: Option<Cow<'static, str>>,
     /// Its value when it is a literal.
     pub constant: Option<ScalarValue>,
+    /// Whether it is a literal, or a column that was one in a block below.
+    pub fixed: bool,
     /// The column it is, as a user names it.
     pub origin: Option<String>,
 }
@@ -146,12 +148,15 @@ pub enum Part {
     NestedJoin,
     /// Joins on computed values; else they become columns of a block below.
     ComputedJoinKey,
-    /// Joins without `=`.
+    /// Joins without `=`; else they are pairs with a filter, or compare [`Database::constant_key`] of both sides.
     UnequalJoin,
     /// Joins on `IS NOT DISTINCT FROM`.
     NullEqualJoin,
     /// GROUPING SETS.
     GroupingSets,
+    /// Keys that are null in the rows of a grouping set that leaves them out, and a row for the set of no keys whatever else is
+    /// asked for; else `grouping` tells these rows apart, and something is counted.
+    NullsOfGroupingSets,
     /// Groups by a constant.
     ConstantGroup,
     /// Functions over windows.
@@ -206,6 +211,17 @@ pub trait Database: Debug {
         Ok(())
     }
 
+    /// A value that is the same in every row and not null, by which a database joins that needs something to compare; it does
+    /// not join by other constants.
+    fn constant_key(&self) -> Option<Value> {
+        None
+    }
+
+    /// The frame that is written for a function over a window that looks at no frame; none where it may have none.
+    fn window_frame(&self, _function: &str, frame: Frame) -> Option<Frame> {
+        Some(frame)
+    }
+
     /// A text matched with a pattern without escapes.
     fn like(&self, value: &Value, pattern: &str, negated: bool) -> Result<Expr, String>;
 
@@ -227,7 +243,7 @@ pub trait Database: Debug {
     /// A computed value, cast to its type when it leaves its block.
     fn value(&self, expr: Expr, arrow: &DataType) -> Result<Value, String> {
         let (fact, name) = self.computed(arrow).ok_or_else(|| format!("the source has no type for {arrow}"))?;
-        Ok(Value { expr, fact, cast: Some(name), constant: None, origin: None })
+        Ok(Value { expr, fact, cast: Some(name), constant: None, fixed: false, origin: None })
     }
 }
 
@@ -244,4 +260,25 @@ pub struct AggregateCall {
     pub filter: Option<Expr>,
     /// Whether it is called over a window.
     pub over_window: bool,
+}
+
+/// Why a function is computed here that is on no list of what sources compute in the same way.
+pub fn why_here(function: &str) -> String {
+    let why = match function {
+        "avg" => return "an average is computed here, from sum and count".to_owned(),
+        "stddev" | "stddev_pop" | "stddev_samp" | "var" | "var_pop" | "var_samp" | "corr" | "covar_pop" | "covar_samp" => {
+            "adds floating point, so its last digits depend on the order of the rows"
+        }
+        name if name.starts_with("regr_") => "adds floating point, so its last digits depend on the order of the rows",
+        name if name.starts_with("approx_") => "is an estimate, which is another one at the source",
+        "array_agg" | "string_agg" | "first_value" | "last_value" | "nth_value" => "depends on the order of the rows",
+        "median" | "percentile_cont" | "quantile_cont" => "divides between two values otherwise at the source",
+        name if name.starts_with("regexp_") => "has other regular expressions at the source",
+        "to_char" | "date_format" | "to_date" | "to_timestamp" => "has other formats at the source",
+        "round" | "exp" | "ln" | "log" | "log10" | "log2" | "power" | "sqrt" | "cbrt" | "sin" | "cos" | "tan" => {
+            "rounds otherwise at the source"
+        }
+        _ => return format!("the function {function} is computed here"),
+    };
+    format!("the function {function} {why}")
 }

@@ -5,12 +5,12 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::{Case, InList, ScalarFunction};
 use datafusion::logical_expr::{Between, BinaryExpr, ExprSchemable, Like, Operator as PlanOperator, Volatility};
 use datafusion::prelude::Expr as PlanExpr;
-use headwater_source::arithmetic;
+use headwater_source::{Notes, Outcome, Refused, arithmetic, transparent};
 
+use super::Translator;
 use super::compare::{compare, text_of};
 use super::database::{Class, Collation, Fact, Part, Value};
 use super::plan::merged;
-use super::{Outcome, Refused, Translator};
 use crate::expr::{Expr, Operator};
 use crate::select::Query;
 
@@ -96,6 +96,7 @@ impl Translator<'_> {
                 let cast = self.database.cast(&value, cast.field.data_type());
                 self.noted(expr, cast)
             }
+            PlanExpr::ScalarFunction(_) if let Some(cast) = transparent::inner(expr) => self.value(cast, scope),
             PlanExpr::ScalarFunction(function) => match (arithmetic::sides(expr), arithmetic::negated(expr)) {
                 (Some(sides), _) => self.binary(expr, sides, scope),
                 (_, Some(inner)) => self.negative(expr, inner, scope),
@@ -128,7 +129,7 @@ impl Translator<'_> {
         if number.is_some_and(|n| n.is_finite() && n.to_bits() != (-0.0_f64).to_bits()) {
             typed.fact.class = Class::Finite;
         }
-        Ok(Value { constant: Some(value.clone()), ..typed })
+        Ok(Value { constant: Some(value.clone()), fixed: true, ..typed })
     }
 
     /// A chain of AND or OR of any length, without recursion along the chain.
@@ -174,6 +175,11 @@ impl Translator<'_> {
             PlanOperator::Multiply => return self.arithmetic(expr, &left, Operator::Multiply, &right, scope),
             PlanOperator::Divide => return self.arithmetic(expr, &left, Operator::Divide, &right, scope),
             PlanOperator::Modulo => return self.arithmetic(expr, &left, Operator::Modulo, &right, scope),
+            PlanOperator::BitwiseAnd => return self.arithmetic(expr, &left, Operator::BitAnd, &right, scope),
+            PlanOperator::BitwiseOr => return self.arithmetic(expr, &left, Operator::BitOr, &right, scope),
+            PlanOperator::BitwiseShiftRight => {
+                return self.arithmetic(expr, &left, Operator::ShiftRight, &right, scope);
+            }
             PlanOperator::StringConcat => return self.arithmetic(expr, &left, Operator::Concat, &right, scope),
             other => return self.refuse(expr, format!("the operator {other} is computed here")),
         };

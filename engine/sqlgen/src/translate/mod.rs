@@ -8,13 +8,14 @@
 //! | [`database`] | what does a connector say about its columns and functions? |
 //! | [`compare`] | which comparisons are the same everywhere? |
 //! | `relation` | what does a plan node become, and when does a block need another around it? |
-//! | `plan`, `join`, `aggregate`, `window` | how is each plan node translated? |
+//! | `plan`, `join`, `aggregate`, `first_rows`, `window` | how is each plan node translated? |
 //! | `expr` | how is each expression translated? |
 
 mod aggregate;
 pub mod compare;
 pub mod database;
 mod expr;
+mod first_rows;
 mod join;
 mod plan;
 mod relation;
@@ -26,9 +27,9 @@ use std::sync::Arc;
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::Expr as PlanExpr;
-use headwater_source::{Kept, RemoteColumn, TableMeta, TableName};
+use headwater_source::{Kept, Notes, Outcome, Refused, RemoteColumn, TableMeta, TableName};
 
-pub use database::{AggregateCall, Class, Collation, ColumnFact, Database, Fact, Part, Value, scale};
+pub use database::{AggregateCall, Class, Collation, ColumnFact, Database, Fact, Part, Value, scale, why_here};
 
 use crate::expr::Expr;
 use crate::select::{From, JoinKind, Query};
@@ -44,16 +45,18 @@ pub struct Translation {
     pub columns: Vec<RemoteColumn>,
     /// The tables it reads, with the columns it reads of each and the marks of their types.
     pub tables: Vec<(TableName, Vec<(String, String)>)>,
+    /// The table of every FROM item that is one; a table that is read twice is there twice.
+    pub reads: Vec<TableName>,
     /// FROM items whose rows may be split: each row of the result comes from one row of such a table.
     pub splits: Vec<(TableName, usize)>,
 }
 
 impl Translation {
     /// The query over a part of a table that may be split.
-    pub fn restricted(&self, filter: Expr) -> Query {
+    pub fn restricted(&self, filters: Vec<Expr>) -> Query {
         let mut query = self.query.clone();
         if let Query::Block(select) = &mut query {
-            select.filters.push(filter);
+            select.filters.extend(filters);
         }
         query
     }
@@ -61,7 +64,7 @@ impl Translation {
 
 /// Translates a plan, or returns all the reasons found why it stays here.
 pub fn translate(database: &dyn Database, plan: &LogicalPlan) -> Result<Translation, Vec<Kept>> {
-    let mut translator = Translator { database, kept: Vec::new(), items: 0, tables: BTreeMap::new(), depth: 0 };
+    let mut translator = Translator::new(database);
     let Ok(relation) = translator.plan(plan) else { return Err(translator.kept) };
     let columns = translator.columns(plan, &relation);
     if !translator.kept.is_empty() {
@@ -69,12 +72,12 @@ pub fn translate(database: &dyn Database, plan: &LogicalPlan) -> Result<Translat
     }
     let splits = splits(&relation);
     let tables = translator.tables.into_iter().map(|(name, columns)| (name, columns.into_iter().collect())).collect();
-    Ok(Translation { query: Query::Block(relation.finish()), columns, tables, splits })
+    Ok(Translation { query: Query::Block(relation.finish()), columns, tables, reads: translator.reads, splits })
 }
 
 /// Translates a filter on one table, whose columns carry no qualifier; the names in the result carry none either.
 pub fn translate_filter(database: &dyn Database, table: &TableMeta, filter: &PlanExpr) -> Result<Expr, Vec<Kept>> {
-    let mut translator = Translator { database, kept: Vec::new(), items: 0, tables: BTreeMap::new(), depth: 0 };
+    let mut translator = Translator::new(database);
     let used = filter.column_refs().into_iter().map(|c| c.name.clone()).collect();
     let columns = translator.table_columns(&table.name, &table.schema, &used, Expr::Column);
     let Ok(schema) = DFSchema::try_from(Arc::clone(&table.schema)) else {
@@ -84,34 +87,25 @@ pub fn translate_filter(database: &dyn Database, table: &TableMeta, filter: &Pla
     translated.map_err(|Refused| translator.kept)
 }
 
-/// A part was refused; the reason is noted.
-struct Refused;
-
-type Outcome<T> = Result<T, Refused>;
-
 struct Translator<'a> {
     database: &'a dyn Database,
     kept: Vec<Kept>,
     /// Number of FROM items so far.
     items: usize,
     tables: BTreeMap<TableName, BTreeMap<String, String>>,
+    reads: Vec<TableName>,
     depth: usize,
 }
 
-impl Translator<'_> {
-    fn refuse<T>(&mut self, part: impl std::fmt::Display, reason: impl Into<String>) -> Outcome<T> {
-        let kept = Kept::new(part.to_string(), reason);
-        if !self.kept.contains(&kept) {
-            self.kept.push(kept);
-        }
-        Err(Refused)
+impl Notes for Translator<'_> {
+    fn kept(&mut self) -> &mut Vec<Kept> {
+        &mut self.kept
     }
+}
 
-    fn noted<T>(&mut self, part: impl std::fmt::Display, result: Result<T, String>) -> Outcome<T> {
-        match result {
-            Ok(value) => Ok(value),
-            Err(reason) => self.refuse(part, reason),
-        }
+impl<'a> Translator<'a> {
+    fn new(database: &'a dyn Database) -> Self {
+        Self { database, kept: Vec::new(), items: 0, tables: BTreeMap::new(), reads: Vec::new(), depth: 0 }
     }
 
     fn item(&mut self) -> usize {
@@ -152,7 +146,7 @@ fn preserved(from: &From, found: &mut Vec<(TableName, usize)>) {
         From::Table(table, Some(item)) => found.push((TableName::new(&table.schema, &table.name), *item)),
         From::Table(_, None) | From::Query(..) | From::Native { .. } => {}
         From::Join(join) => match join.kind {
-            JoinKind::Inner => {
+            JoinKind::Inner | JoinKind::Cross => {
                 preserved(&join.left, found);
                 preserved(&join.right, found);
             }

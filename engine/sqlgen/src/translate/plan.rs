@@ -10,13 +10,13 @@ use datafusion::logical_expr::{
     Distinct, FetchType, Filter, Limit, LogicalPlan, Projection, SkipType, Sort, TableScan, Union,
 };
 use datafusion::prelude::Expr as PlanExpr;
-use headwater_source::{RemoteTable, TableName};
+use headwater_source::{Notes, Outcome, Refused, RemoteTable, TableName};
 
+use super::Translator;
 use super::compare::sort_key;
 use super::database::{Class, Collation, Fact, Value};
 use super::expr::Scope;
 use super::relation::{Relation, Stage};
-use super::{Outcome, Refused, Translator};
 use crate::expr::Expr;
 use crate::select::{From, Group, Order, Query};
 
@@ -100,6 +100,7 @@ impl Translator<'_> {
         relation.select.filters = self.scan_filters(remote, &filters, &Scope { schema: &full, columns: &all })?;
         relation.columns = indices.iter().filter_map(|i| all.get(*i).cloned()).collect();
         self.read(&name, used)?;
+        self.reads.push(name);
         if let Some(fetch) = scan.fetch {
             relation.select.limit = Some(fetch as u64);
             relation.stage = Stage::Limited;
@@ -151,7 +152,14 @@ impl Translator<'_> {
                 Ok(found) => (found.fact, found.cast),
                 Err(reason) => (missing(reason), None),
             };
-            Value { expr: expr(name.clone()), fact, cast, constant: None, origin: Some(format!("{table}.{name}")) }
+            Value {
+                expr: expr(name.clone()),
+                fact,
+                cast,
+                constant: None,
+                fixed: false,
+                origin: Some(format!("{table}.{name}")),
+            }
         };
         schema.fields().iter().map(column).collect()
     }
@@ -304,6 +312,7 @@ impl Translator<'_> {
             fact,
             cast: None,
             constant: None,
+            fixed: false,
             origin: None,
         };
         let columns = facts.into_iter().enumerate().map(column).collect();

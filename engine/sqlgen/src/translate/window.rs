@@ -7,11 +7,12 @@ use datafusion::logical_expr::{
     WindowFunctionDefinition,
 };
 use datafusion::prelude::Expr as PlanExpr;
+use headwater_source::{Notes, Outcome, Refused};
 
+use super::Translator;
 use super::database::{AggregateCall, Part, Value};
 use super::expr::Scope;
 use super::relation::{Relation, Stage};
-use super::{Outcome, Refused, Translator};
 use crate::expr::{Bound, Expr, Frame, Window};
 
 impl Translator<'_> {
@@ -57,7 +58,17 @@ impl Translator<'_> {
         let Ok(result) = expr.get_type(scope.schema) else { return self.refuse(expr, "its type is not known") };
         let partition = self.values(&params.partition_by, scope);
         let order = self.order(&params.order_by, scope);
-        let frame = frame(&params.window_frame, params.order_by.is_empty());
+        let frame = match function.fun {
+            // These look at the partition, whatever frame stands there.
+            WindowFunctionDefinition::WindowUDF(ref udf) if FRAMELESS.contains(&udf.name()) => {
+                if params.order_by.is_empty() {
+                    Err(format!("{} counts rows that have no order", udf.name()))
+                } else {
+                    Ok(self.database.window_frame(udf.name(), PEERS))
+                }
+            }
+            _ => frame(&params.window_frame, params.order_by.is_empty()).map(Some),
+        };
         let frame = self.noted(expr, frame);
         let call = match &function.fun {
             WindowFunctionDefinition::AggregateUDF(udf) => {
@@ -77,10 +88,21 @@ impl Translator<'_> {
         let (partition, order, frame) = (partition?, order?, frame?);
         self.group_keys(&partition)?;
         let partition = partition.into_iter().map(|p| p.expr).collect();
-        value.expr = Expr::Window(Box::new(Window { function: value.expr, partition, order, frame: Some(frame) }));
+        let over = |function| Expr::Window(Box::new(Window { function, partition, order, frame }));
+        value.expr = match value.expr {
+            // The cast stands around the whole function.
+            Expr::CheckedCast(inner, name) => Expr::CheckedCast(Box::new(over(*inner)), name),
+            function => over(function),
+        };
         Ok(value)
     }
 }
+
+/// Functions that look at no frame.
+const FRAMELESS: &[&str] = &["row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead"];
+
+/// The frame that a window with an order has when none is written.
+const PEERS: Frame = Frame { rows: false, start: Bound::UnboundedPreceding, end: Bound::CurrentRow };
 
 /// The frame, when it is counted in rows or reaches whole groups of equal rows.
 fn frame(frame: &WindowFrame, unordered: bool) -> Result<Frame, String> {

@@ -3,7 +3,7 @@
 use headwater_common::Result;
 
 use super::Writer;
-use crate::expr::{Aggregate, Bound, Expr, Frame, Window};
+use crate::expr::{Aggregate, Bound, Expr, Frame, Operator, Window};
 use crate::select::{From, Group, Join, JoinKind, Order, Query, Select};
 
 impl Writer<'_> {
@@ -110,6 +110,7 @@ impl Writer<'_> {
     fn join(&mut self, join: &Join) -> Result<()> {
         self.from(&join.left)?;
         self.push(match join.kind {
+            JoinKind::Cross => " CROSS JOIN ",
             JoinKind::Inner => " INNER JOIN ",
             JoinKind::Left => " LEFT JOIN ",
             JoinKind::Right => " RIGHT JOIN ",
@@ -125,10 +126,35 @@ impl Writer<'_> {
         if nested {
             self.push(")");
         }
-        if join.on.is_empty() {
-            self.push(" ON TRUE");
+        match join.on.as_slice() {
+            [] if join.kind == JoinKind::Cross => Ok(()),
+            [] => {
+                self.push(" ON TRUE");
+                Ok(())
+            }
+            conditions => {
+                // The keys stand first, and every database joins by them when they are written as its own operator.
+                let keys = conditions.iter().take_while(|c| matches!(c, Expr::Binary(_, Operator::IsNotDistinctFrom, _)));
+                let (keys, rest) = conditions.split_at(keys.count());
+                for (i, key) in keys.iter().enumerate() {
+                    self.push(if i == 0 { " ON " } else { " AND " });
+                    self.null_equal(key)?;
+                }
+                self.conditions(if keys.is_empty() { " ON " } else { " AND " }, rest)
+            }
         }
-        self.conditions(" ON ", &join.on)
+    }
+
+    fn null_equal(&mut self, key: &Expr) -> Result<()> {
+        let Expr::Binary(left, operator, right) = key else { return self.write(key) };
+        self.push("(");
+        self.write(left)?;
+        self.push(" ");
+        self.push(operator.symbol());
+        self.push(" ");
+        self.write(right)?;
+        self.push(")");
+        Ok(())
     }
 
     fn group(&mut self, group: &Group) -> Result<()> {

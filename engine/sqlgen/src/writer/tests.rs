@@ -159,3 +159,24 @@ fn a_comment_at_the_end_of_a_native_text_ends_there() {
     let select = Select { columns: vec![Expr::Output(0, 0)], named: true, from, ..Select::default() };
     assert_eq!(query(&select), "SELECT \"t0\".\"c0\" AS \"c0\" FROM (SELECT 1 -- x\n) AS \"t0\" (\"c0\")");
 }
+
+#[test]
+fn many_values_are_one_array() {
+    let list = |values: Vec<ScalarValue>, negated| {
+        let list = values.into_iter().map(Expr::Value).collect();
+        write(&Expr::InList { expr: Box::new(Expr::column("a")), list, negated })
+    };
+    let numbers = |n: i64| (0..n).map(|i| ScalarValue::Int64(Some(i))).collect::<Vec<_>>();
+    assert!(list(numbers(31), false).starts_with(r#"("a" IN ('0'::int8, "#));
+    let long = list(numbers(32), false);
+    assert!(long.starts_with(r#"("a" = ANY ('{"0","1","#) && long.ends_with(r#","31"}'::int8[]))"#), "{long}");
+    let texts = [r#"q"'"#, r"b\", "{,}", ""]
+        .map(ScalarValue::from)
+        .into_iter()
+        .chain((0..30).map(|i| ScalarValue::from(i.to_string())));
+    let long = list(texts.collect(), true);
+    assert!(long.starts_with(r#"("a" <> ALL ( E'{"q\\"''","b\\\\","{,}","","0","#), "{long}");
+    let mut with_null = numbers(40);
+    with_null.push(ScalarValue::Int64(None));
+    assert!(list(with_null, false).contains(" IN ("));
+}

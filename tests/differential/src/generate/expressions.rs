@@ -182,7 +182,7 @@ impl Generator {
         }
     }
 
-    fn time(&mut self, scope: &Scope, ty: Type) -> Expr {
+    pub(super) fn time(&mut self, scope: &Scope, ty: Type) -> Expr {
         let leaf = self.column_or_literal(scope, ty, false);
         match ty {
             Type::Date if self.random.chance(50) => {

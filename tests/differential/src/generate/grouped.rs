@@ -1,7 +1,7 @@
 //! GROUP BY, grouping sets, aggregates and HAVING.
 
 use super::{Generator, Scope};
-use crate::ast::{AggregateFunction, Comparison, Expr, Grouping, Select};
+use crate::ast::{AggregateFunction, Comparison, Expr, Function, Grouping, Select};
 use crate::value::Type;
 
 impl Generator {
@@ -11,7 +11,7 @@ impl Generator {
         for _ in 0..self.random.below(4) {
             let ty = if self.random.chance(60) { *self.random.pick(types) } else { self.ty() };
             let Some(column) = self.column(scope, ty, false) else { continue };
-            let key = if self.random.chance(15) { self.key_expression(scope, column.expr(), ty) } else { column.expr() };
+            let key = if self.random.chance(22) { self.key_expression(scope, column.expr(), ty) } else { column.expr() };
             if !keys.contains(&key) {
                 keys.push(key);
             }
@@ -48,9 +48,17 @@ impl Generator {
     }
 
     fn key_expression(&mut self, scope: &Scope, column: Expr, ty: Type) -> Expr {
-        let otherwise = self.column_or_literal(scope, ty, false);
-        let arguments = vec![column, otherwise];
-        Expr::Call { function: crate::ast::Function::Coalesce, arguments, ty }
+        match ty {
+            Type::Text if self.random.chance(60) => {
+                let function = *self.random.pick(&[Function::Lower, Function::Upper, Function::Reverse, Function::Trim]);
+                Expr::Call { function, arguments: vec![column], ty }
+            }
+            Type::Date | Type::Timestamp | Type::Instant if self.random.chance(60) => self.time(scope, ty),
+            _ => {
+                let otherwise = self.column_or_literal(scope, ty, false);
+                Expr::Call { function: Function::Coalesce, arguments: vec![column, otherwise], ty }
+            }
+        }
     }
 
     fn grouped_item(&mut self, scope: &Scope, keys: &[Expr], ty: Type) -> Expr {

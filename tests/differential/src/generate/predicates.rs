@@ -121,18 +121,19 @@ impl Generator {
     }
 
     /// A block over one table, perhaps bound to the block around by an equality.
-    fn sub_select(&mut self, scope: &Scope) -> (Select, Scope) {
+    pub(super) fn sub_select(&mut self, scope: &Scope) -> (Select, Scope) {
         let alias = self.alias();
         let columns = self.base_columns(&alias);
         let name = *self.random.pick(&TABLES);
         let from = crate::ast::From { join: Join::First, relation: Relation::Base(name.to_owned()), alias, on: None };
         let inner = Scope { columns, outer: scope.columns.clone(), unique: None };
         let mut parts = Vec::new();
-        if self.random.chance(45)
-            && let Some(bound) = self.equality(&inner.columns, &scope.columns)
-        {
-            parts.push(bound);
-        }
+        let bound = match self.random.below(100) {
+            0..38 => self.equality(&inner.columns, &scope.columns),
+            38..50 => self.inequality(&inner.columns, &scope.columns),
+            _ => None,
+        };
+        parts.extend(bound);
         if self.random.chance(60) {
             parts.push(self.leaf_predicate(&inner));
         }
@@ -142,11 +143,20 @@ impl Generator {
             _ => Some(Expr::All(parts)),
         };
         let grouping = Grouping::None;
-        (Select { distinct: false, items: Vec::new(), from: vec![from], filter, grouping, having: None }, inner)
+        let items = Vec::new();
+        (Select { distinct: false, first: None, items, from: vec![from], filter, grouping, having: None }, inner)
     }
 
-    /// An aggregate without GROUP BY: exactly one row.
+    /// At most one row: an aggregate without GROUP BY, or the first row by its only column.
     fn scalar(&mut self, mut select: Select, inner: &Scope, ty: Type) -> Expr {
+        if self.random.chance(30) {
+            select.items = vec![self.column_or_literal(inner, ty, false)];
+            let mut query = Query::select(select);
+            query.order = vec![(0, self.random.chance(50), self.random.chance(50))];
+            query.limit = Some(1);
+            query.offset = self.random.chance(20).then_some(1);
+            return Expr::Scalar { query: Box::new(query), ty };
+        }
         let function = *self.random.pick(&[AggregateFunction::Min, AggregateFunction::Max]);
         let argument = Some(Box::new(self.column_or_literal(inner, ty, false)));
         let item = if ty == Type::Int8 && self.random.chance(50) {

@@ -5,7 +5,7 @@ use headwater_engine::Engine;
 use headwater_tests::TestDatabase;
 
 use crate::print::{Dialect, literal, quoted};
-use crate::schema::{COLUMNS, Table};
+use crate::schema::{COLUMNS, REFERENCE, TABLES, Table};
 use crate::sources::create;
 use crate::value::Type;
 
@@ -54,7 +54,20 @@ pub(crate) async fn load(server: &str, tables: &[Table]) -> TestDatabase {
         }
         sql.push_str(&format!("ANALYZE {};\n", table.name));
     }
+    for table in tables.iter().filter(|table| refers(table, tables)) {
+        let (name, column) = (table.name, quoted(REFERENCE));
+        sql.push_str(&format!("ALTER TABLE {name} ADD FOREIGN KEY ({column}) REFERENCES {} (id);\n", TABLES[0]));
+    }
     TestDatabase::create(server, &sql).await
+}
+
+/// Whether every reference of a table has its row: a smaller universe may lack them.
+fn refers(table: &Table, tables: &[Table]) -> bool {
+    let place = |name: &str| COLUMNS.iter().position(|c| c.name == name).unwrap_or_default();
+    let (id, reference) = (place("id"), place(REFERENCE));
+    let ids: Vec<&crate::value::Value> =
+        tables.iter().filter(|t| t.name == TABLES[0]).flat_map(|t| &t.rows).map(|row| &row[id]).collect();
+    table.rows.iter().map(|row| &row[reference]).all(|value| *value == crate::value::Value::Null || ids.contains(&value))
 }
 
 /// Adds the database as the source `pg`.

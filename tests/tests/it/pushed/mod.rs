@@ -1,6 +1,7 @@
 //! A statement that a source computes for a sub-plan returns the rows that the plan returns here.
 
 mod clickhouse;
+mod mongodb;
 mod postgres;
 
 use std::any::Any;

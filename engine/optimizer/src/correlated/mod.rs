@@ -1,0 +1,17 @@
+//! Sub-queries that name columns of the query around them, in shapes that DataFusion refuses.
+//!
+//! | file | sub-query |
+//! |---|---|
+//! | `block.rs` | its rows and conditions, and their join with the query around |
+//! | `first_of_subquery.rs` | a value of the first row |
+//! | `join_correlated_aggregates.rs` | an aggregate over rows that are found by other conditions than `=` |
+//! | `number_lateral_rows.rs` | LATERAL with LIMIT or with such an aggregate |
+
+mod block;
+mod first_of_subquery;
+mod join_correlated_aggregates;
+mod number_lateral_rows;
+
+pub use first_of_subquery::FirstOfSubquery;
+pub use join_correlated_aggregates::JoinCorrelatedAggregates;
+pub use number_lateral_rows::NumberLateralRows;

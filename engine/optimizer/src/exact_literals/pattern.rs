@@ -1,0 +1,132 @@
+//! `to_char` with the patterns of Postgres.
+
+use datafusion::common::{Result, ScalarValue};
+use datafusion::prelude::Expr;
+use headwater_common::Error;
+use headwater_source::ErrorExt;
+
+/// Patterns and what they are in strftime. Longer ones stand before those that they begin with.
+const PATTERNS: &[(&str, &str)] = &[
+    ("FMYYYY", "%-Y"),
+    ("FMMonth", "%B"),
+    ("FMMM", "%-m"),
+    ("FMMI", "%-M"),
+    ("FMDay", "%A"),
+    ("FMDDD", "%-j"),
+    ("FMDD", "%-d"),
+    ("FMHH24", "%-H"),
+    ("FMHH12", "%-I"),
+    ("FMHH", "%-I"),
+    ("FMSS", "%-S"),
+    ("YYYY", "%Y"),
+    ("YY", "%y"),
+    ("IYYY", "%G"),
+    ("IW", "%V"),
+    ("ID", "%u"),
+    ("Mon", "%b"),
+    ("MM", "%m"),
+    ("MI", "%M"),
+    ("MS", "%3f"),
+    ("US", "%6f"),
+    ("Dy", "%a"),
+    ("DDD", "%j"),
+    ("DD", "%d"),
+    ("HH24", "%H"),
+    ("HH12", "%I"),
+    ("HH", "%I"),
+    ("SS", "%S"),
+    ("AM", "%p"),
+    ("PM", "%p"),
+    ("am", "%P"),
+    ("pm", "%P"),
+    ("TZH:TZM", "%:z"),
+];
+
+/// Brings the format of `to_char(value, format)` to strftime, which a format with `%` is.
+pub(super) fn to_strftime(format: &mut Expr) -> Result<()> {
+    let text = match format {
+        Expr::Literal(ScalarValue::Utf8(text) | ScalarValue::LargeUtf8(text) | ScalarValue::Utf8View(text), _) => text,
+        Expr::Literal(ScalarValue::Null, _) => return Ok(()),
+        _ => {
+            let message = "to_char takes a constant format, such as 'YYYY-MM-DD HH24:MI:SS' or '%Y-%m-%d'";
+            return Err(Error::unsupported(message).into_datafusion());
+        }
+    };
+    if let Some(pattern) = text.as_ref().filter(|text| !text.contains('%')) {
+        *text = Some(translated(pattern)?);
+    }
+    Ok(())
+}
+
+fn translated(pattern: &str) -> Result<String> {
+    let mut found = String::new();
+    let mut rest = pattern;
+    while let Some(next) = rest.chars().next() {
+        if rest.starts_with("Month") || rest.starts_with("Day") {
+            return Err(unknown(rest));
+        } else if let Some((name, meaning)) = PATTERNS.iter().find(|(name, _)| rest.starts_with(name)) {
+            found.push_str(meaning);
+            rest = rest.get(name.len()..).unwrap_or_default();
+            // DDTH is an ordinal number.
+            if rest.starts_with("TH") || rest.starts_with("th") {
+                return Err(unknown(rest));
+            }
+        } else if let Some((quoted, after)) = rest.strip_prefix('"').and_then(|quoted| quoted.split_once('"')) {
+            found.push_str(quoted);
+            rest = after;
+        } else if next.is_alphanumeric() || next == '"' || next == '\\' {
+            return Err(unknown(rest));
+        } else {
+            found.push(next);
+            rest = rest.get(next.len_utf8()..).unwrap_or_default();
+        }
+    }
+    Ok(found)
+}
+
+fn unknown(rest: &str) -> datafusion::error::DataFusionError {
+    let end = rest.find(|c: char| !c.is_alphanumeric()).filter(|end| *end > 0).unwrap_or(rest.len());
+    let shown: String = rest.get(..end).unwrap_or(rest).chars().take(20).collect();
+    let remedy = match shown.as_str() {
+        day if day.starts_with("Month") || day.starts_with("Day") => {
+            format!("; write FM{shown} for the name without blanks")
+        }
+        _ => "; put text in double quotes, or use a format of strftime, such as '%d %B'".to_owned(),
+    };
+    Error::invalid(format!("to_char does not know the pattern {shown}{remedy}")).into_datafusion()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_postgres_are_strftime() {
+        for (pattern, expected) in [
+            ("YYYY-MM-DD HH24:MI:SS.US", "%Y-%m-%d %H:%M:%S.%6f"),
+            ("YYYY-MM-DD\"T\"HH24:MI", "%Y-%m-%dT%H:%M"),
+            ("FMDD. FMMonth YYYY, Dy", "%-d. %B %Y, %a"),
+            ("IYYY-IW", "%G-%V"),
+            ("HH12:MI AM", "%I:%M %p"),
+            ("YYYYMMDD", "%Y%m%d"),
+            ("", ""),
+        ] {
+            assert_eq!(translated(pattern).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn other_patterns_are_refused_by_name() {
+        for (pattern, named) in [
+            ("YYYY Month", "Month; write FMMonth"),
+            ("YYYY-MM-DDTHH24", "THH24; put text in double quotes"),
+            ("Q", "the pattern Q;"),
+            ("YYYY \"x", "the pattern \"x;"),
+        ] {
+            let message = translated(pattern).unwrap_err().to_string();
+            assert!(message.contains(named), "{message}");
+        }
+        let mut column = datafusion::prelude::col("f");
+        assert!(to_strftime(&mut column).unwrap_err().to_string().contains("constant format"));
+    }
+}

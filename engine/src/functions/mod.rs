@@ -1,0 +1,29 @@
+//! Scalar functions that stand for operators of SQL, and those of Postgres that DataFusion does not have.
+
+mod at_time_zone;
+mod intervals;
+mod list_has_null;
+mod lists;
+mod numbers;
+mod rule;
+mod session;
+mod texts;
+mod times;
+mod unchanged;
+
+use datafusion::logical_expr::ScalarUDF;
+
+pub(crate) use at_time_zone::NAME as AT_TIME_ZONE;
+pub(crate) use intervals::{INTERVAL_DIVIDE, INTERVAL_LENGTH, INTERVAL_MULTIPLY};
+pub(crate) use list_has_null::NAME as LIST_HAS_NULL;
+pub(crate) use lists::{LISTS_OVERLAP, is_list};
+pub(crate) use session::of_user;
+
+/// All of them but those of a user.
+pub(crate) fn all() -> Vec<ScalarUDF> {
+    let rules = [numbers::RULES, texts::RULES, times::RULES, intervals::RULES, lists::RULES];
+    let mut all: Vec<ScalarUDF> = rules.into_iter().flatten().map(rule::function).collect();
+    all.extend(session::all());
+    all.extend([unchanged::function(), at_time_zone::function(), list_has_null::function()]);
+    all
+}

@@ -1,0 +1,145 @@
+//! Sub-queries that no step of a plan computes are refused when the statement is prepared.
+//!
+//! DataFusion makes joins of sub-queries, and finds out that it could not only when it chooses operators, in words of its own.
+
+use std::collections::BTreeSet;
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan, Subquery};
+use headwater_common::{Error, Result};
+
+use crate::error::classify;
+
+/// Whether a plan has an expression that is computed by another query.
+pub(crate) fn has_any(plan: &LogicalPlan) -> Result<bool> {
+    Ok(first(plan, &|expr| of(expr).is_some() || matches!(expr, Expr::OuterReferenceColumn(..)))?.is_some())
+}
+
+/// Refuses an optimized plan in which a sub-query is left that only a rule could have made a join of.
+pub(crate) fn check(plan: &LogicalPlan) -> Result<()> {
+    let left = first(plan, &|expr| match expr {
+        Expr::ScalarSubquery(subquery) => !subquery.outer_ref_columns.is_empty(),
+        other => of(other).is_some() || matches!(other, Expr::OuterReferenceColumn(..)),
+    })?;
+    match left {
+        Some(expr) => Err(Error::unsupported(refusal(&expr))),
+        None => Ok(()),
+    }
+}
+
+/// Why a bound plan with sub-queries could not be optimized, if it is for a reference over two levels.
+pub(crate) fn two_levels(plan: &LogicalPlan) -> Option<Error> {
+    let mut found = None;
+    let looked = plan.apply_with_subqueries(|node| {
+        for subquery in node.expressions().iter().flat_map(subqueries) {
+            let scope = node.inputs();
+            let missing = references(&subquery)
+                .into_iter()
+                .find(|column| !scope.iter().any(|input| input.schema().has_column(column)));
+            if let Some(column) = missing {
+                found = Some(Error::unsupported(format!(
+                    "a sub-query{} refers to {}, which is not a column of the query right around it; select that column in \
+                     the query between, or write the sub-query as a join",
+                    over(&subquery),
+                    column.flat_name()
+                )));
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    looked.ok().and(found)
+}
+
+fn of(expr: &Expr) -> Option<&Subquery> {
+    match expr {
+        Expr::ScalarSubquery(subquery) => Some(subquery),
+        Expr::Exists(exists) => Some(&exists.subquery),
+        Expr::InSubquery(found) => Some(&found.subquery),
+        Expr::SetComparison(found) => Some(&found.subquery),
+        _ => None,
+    }
+}
+
+fn subqueries(expr: &Expr) -> Vec<Subquery> {
+    let mut found = Vec::new();
+    // Looking at an expression does not fail.
+    let _ = expr.apply(|e| {
+        found.extend(of(e).cloned());
+        Ok(TreeNodeRecursion::Continue)
+    });
+    found
+}
+
+fn first(plan: &LogicalPlan, wanted: &dyn Fn(&Expr) -> bool) -> Result<Option<Expr>> {
+    let mut found = None;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|e| match wanted(e) {
+                true => {
+                    found = Some(e.clone());
+                    Ok(TreeNodeRecursion::Stop)
+                }
+                false => Ok(TreeNodeRecursion::Continue),
+            })
+        })
+    })
+    .map_err(classify)?;
+    Ok(found)
+}
+
+/// Columns from outside that a sub-query names itself, not in sub-queries of its own.
+fn references(subquery: &Subquery) -> BTreeSet<datafusion::common::Column> {
+    let mut found = BTreeSet::new();
+    let _ = subquery.subquery.apply(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|e| {
+                if let Expr::OuterReferenceColumn(_, column) = e {
+                    found.insert(column.clone());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    });
+    found
+}
+
+fn refusal(expr: &Expr) -> String {
+    let what = match expr {
+        Expr::Exists(_) => "EXISTS with a sub-query",
+        Expr::InSubquery(_) => "IN with a sub-query",
+        Expr::SetComparison(_) => "ANY or ALL with a sub-query",
+        Expr::ScalarSubquery(_) => "a sub-query that stands for a value",
+        _ => "a LATERAL query",
+    };
+    let (over, refers) = match (of(expr), expr) {
+        (Some(subquery), _) => {
+            let named: Vec<String> = references(subquery).iter().map(datafusion::common::Column::flat_name).collect();
+            (over(subquery), named.join(", "))
+        }
+        (None, Expr::OuterReferenceColumn(_, column)) => (String::new(), column.flat_name()),
+        (None, _) => (String::new(), String::new()),
+    };
+    match refers.is_empty() {
+        true => format!("{what}{over} cannot be computed at its place; write it as a join"),
+        false => format!(
+            "{what}{over} cannot be computed: it refers to {refers} from outside otherwise than by = in its WHERE; \
+             compare by = there, without LIMIT, or write it as a join"
+        ),
+    }
+}
+
+/// The tables of a sub-query, in words.
+fn over(subquery: &Subquery) -> String {
+    let mut tables = BTreeSet::new();
+    let _ = subquery.subquery.apply(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            tables.insert(scan.table_name.to_string());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    match tables.is_empty() {
+        true => String::new(),
+        false => format!(" over {}", tables.into_iter().collect::<Vec<_>>().join(", ")),
+    }
+}

@@ -1,0 +1,78 @@
+//! Standard forms of expressions that the parser does not read, as forms that it reads.
+//!
+//! | form | becomes |
+//! |---|---|
+//! | `trim(both from x)`, `trim(from x)` | `trim(both ' ' from x)` |
+//! | `x BETWEEN ASYMMETRIC a AND b` | `x BETWEEN a AND b` |
+//! | `x BETWEEN SYMMETRIC a AND b` | `x BETWEEN marker | a AND b`, which [`crate::syntax`] takes apart |
+
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+use crate::token_edits::{Edit, edited, tokens};
+
+/// The name that marks the bounds of a symmetric BETWEEN.
+pub(crate) const SYMMETRIC: &str = "between symmetric";
+
+/// The statement in forms that the parser reads. What cannot be tokenized stays, for the parser to report.
+pub(crate) fn readable(sql: &str) -> String {
+    let has = |word: &str| sql.as_bytes().windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes()));
+    if !has("symmetric") && !has("trim") {
+        return sql.to_owned();
+    }
+    let Some(tokens) = tokens(sql) else { return sql.to_owned() };
+    let mut edits = Vec::new();
+    for at in 0..tokens.len() {
+        let before = |n: usize| at.checked_sub(n).and_then(|i| tokens.get(i)).map(|t| &t.token);
+        let token = &tokens[at];
+        if is(before(1), "between") && is(Some(&token.token), "symmetric") {
+            let marker = format!("\"{SYMMETRIC}\" |");
+            edits.push(Edit::replace(token, "symmetric".len(), marker));
+        } else if is(before(1), "between") && is(Some(&token.token), "asymmetric") {
+            edits.push(Edit::replace(token, "asymmetric".len(), ""));
+        } else if keyword(Some(&token.token)) == Some(Keyword::FROM) {
+            let side = matches!(keyword(before(1)), Some(Keyword::BOTH | Keyword::LEADING | Keyword::TRAILING));
+            let opens =
+                |n: usize| matches!(before(n), Some(Token::LParen)) && keyword(before(n + 1)) == Some(Keyword::TRIM);
+            if side && opens(2) {
+                edits.push(Edit::insert(token, "' ' "));
+            } else if opens(1) {
+                edits.push(Edit::insert(token, "both ' ' "));
+            }
+        }
+    }
+    if edits.is_empty() { sql.to_owned() } else { edited(sql, &edits) }
+}
+
+fn keyword(token: Option<&Token>) -> Option<Keyword> {
+    match token? {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
+        _ => None,
+    }
+}
+
+fn is(token: Option<&Token>, name: &str) -> bool {
+    matches!(token, Some(Token::Word(word)) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_put_into_words_that_the_parser_reads() {
+        for (sql, want) in [
+            ("select trim(both from x)", "select trim(both ' ' from x)"),
+            ("select TRIM ( from x )", "select TRIM ( both ' ' from x )"),
+            ("select trim(leading from x), 'ü' from t", "select trim(leading ' ' from x), 'ü' from t"),
+            ("x between symmetric\n 1 and 2", "x between \"between symmetric\" |\n 1 and 2"),
+            ("x not between ASYMMETRIC 1 and 2", "x not between  1 and 2"),
+        ] {
+            assert_eq!(readable(sql), want);
+        }
+        for sql in ["select trim(x) from t", "select trim(both 'a' from x)", "select 'trim(both from x)', symmetric from t"]
+        {
+            assert_eq!(readable(sql), sql);
+        }
+    }
+}

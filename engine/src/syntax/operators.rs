@@ -1,0 +1,88 @@
+//! Operators, casts and EXTRACT in forms that DataFusion computes as SQL says.
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CastKind, CharacterLength, DataType, DateTimeField, ExactNumberInfo, Expr, UnaryOperator, Value,
+    ValueWithSpan,
+};
+
+use super::{call, placeholder};
+
+/// Rewrites one expression whose parts are right already.
+pub(super) fn rewrite(expr: &mut Expr) {
+    match expr {
+        Expr::UnaryOp { op: UnaryOperator::BitwiseNot, .. } => {
+            let Expr::UnaryOp { expr: value, .. } = std::mem::replace(expr, placeholder()) else { return };
+            *expr = nested(binary(number("-1"), BinaryOperator::Minus, nested(*value)));
+        }
+        Expr::Cast { .. } => cut_text(expr),
+        Expr::Extract { field, .. } => {
+            if let Some(digits) = digits(field) {
+                fraction(expr, digits);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `CAST(x AS varchar(n))` keeps the first `n` characters.
+fn cut_text(expr: &mut Expr) {
+    let Expr::Cast { data_type, .. } = expr else { return };
+    let length = match data_type {
+        DataType::Varchar(length) | DataType::CharVarying(length) | DataType::CharacterVarying(length) => length.take(),
+        _ => return,
+    };
+    let Some(CharacterLength::IntegerLength { length, .. }) = length else { return };
+    let text = std::mem::replace(expr, placeholder());
+    *expr = call("left", vec![text, Expr::Value(whole(length))]);
+}
+
+/// Digits behind the point of the seconds or milliseconds of a time.
+fn digits(field: &DateTimeField) -> Option<u32> {
+    match field {
+        DateTimeField::Second | DateTimeField::Seconds => Some(6),
+        DateTimeField::Millisecond | DateTimeField::Milliseconds => Some(3),
+        _ => None,
+    }
+}
+
+/// Seconds or milliseconds with their fraction, from the microseconds; DataFusion cuts the fraction off.
+fn fraction(expr: &mut Expr, digits: u32) {
+    let Expr::Extract { expr: time, .. } = std::mem::replace(expr, placeholder()) else { return };
+    let part = Expr::Value(Value::SingleQuotedString("microsecond".to_owned()).into());
+    let microseconds = decimal(call("date_part", vec![part, *time]), 14, digits.into());
+    let unit = Expr::Value(whole(10_u64.pow(digits)));
+    *expr = decimal(binary(microseconds, BinaryOperator::Divide, unit), 8, digits.into());
+}
+
+fn decimal(expr: Expr, precision: u64, scale: i64) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(expr),
+        data_type: DataType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, scale)),
+        array: false,
+        format: None,
+    }
+}
+
+/// A whole number as a literal.
+fn whole(number: u64) -> ValueWithSpan {
+    let mut digits = Vec::new();
+    let mut rest = number;
+    while rest > 0 || digits.is_empty() {
+        digits.push(char::from(b'0' + (rest % 10) as u8));
+        rest /= 10;
+    }
+    Value::Number(digits.into_iter().rev().collect(), false).into()
+}
+
+fn number(digits: &str) -> Expr {
+    Expr::Value(Value::Number(digits.to_owned(), false).into())
+}
+
+fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
+}
+
+fn nested(expr: Expr) -> Expr {
+    Expr::Nested(Box::new(expr))
+}

@@ -1,0 +1,5 @@
+//! Methods on series of our own.
+
+mod expected;
+mod robustness;
+mod traps;

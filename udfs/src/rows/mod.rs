@@ -1,0 +1,3 @@
+//! Table functions over rows without a time.
+
+pub(crate) mod outliers;
