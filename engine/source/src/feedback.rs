@@ -52,18 +52,26 @@ struct Learned {
     shift: f64,
     q_error: f64,
     last: Stopwatch,
+    /// Number of the last run among the runs of all fragments; clocks may not tell two apart.
+    turn: u64,
+}
+
+#[derive(Default)]
+struct Seen {
+    fragments: HashMap<u64, Learned>,
+    turns: u64,
 }
 
 /// Estimates and facts of fragments, as LEO keeps them (Stillger et al., "LEO: DB2's learning optimizer", VLDB 2001): the
 /// logarithm of actual over estimated rows, decayed.
 #[derive(Default)]
 pub struct Feedback {
-    seen: Mutex<HashMap<u64, Learned>>,
+    seen: Mutex<Seen>,
 }
 
 impl fmt::Debug for Feedback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Feedback").field("fragments", &self.seen.lock().len()).finish()
+        f.debug_struct("Feedback").field("fragments", &self.seen.lock().fragments.len()).finish()
     }
 }
 
@@ -80,9 +88,10 @@ impl Feedback {
     /// A fragment ran to its end.
     pub fn record(&self, fragment: u64, source: &str, table: &TableName, estimated: f64, actual: f64) {
         let (estimated, actual) = (estimated.max(1.0), actual.max(1.0));
-        let mut all = self.seen.lock();
+        let Seen { fragments: all, turns } = &mut *self.seen.lock();
+        *turns += 1;
         if all.len() >= FRAGMENTS_MAX && !all.contains_key(&fragment) {
-            let oldest = all.iter().max_by_key(|(_, learned)| learned.last.elapsed()).map(|(oldest, _)| *oldest);
+            let oldest = all.iter().min_by_key(|(_, learned)| learned.turn).map(|(oldest, _)| *oldest);
             oldest.and_then(|oldest| all.remove(&oldest));
         }
         let learned = all.entry(fragment).or_insert_with(|| Learned {
@@ -94,17 +103,18 @@ impl Feedback {
             shift: 0.0,
             q_error: 1.0,
             last: Stopwatch::start(),
+            turn: *turns,
         });
         let ratio = (actual / estimated).ln();
         learned.q_error = (ratio - learned.shift).abs().exp();
         learned.shift += LAST_RUN * (ratio - learned.shift);
-        (learned.estimated, learned.actual, learned.last) = (estimated, actual, Stopwatch::start());
+        (learned.estimated, learned.actual, learned.last, learned.turn) = (estimated, actual, Stopwatch::start(), *turns);
         learned.runs += 1;
     }
 
     /// What an estimate of a fragment is to be multiplied by; `None` when it did not run yet.
     pub fn factor(&self, fragment: u64) -> Option<f64> {
-        self.seen.lock().get(&fragment).map(|learned| learned.shift.exp())
+        self.seen.lock().fragments.get(&fragment).map(|learned| learned.shift.exp())
     }
 
     /// Every fragment with its number.
@@ -119,14 +129,14 @@ impl Feedback {
             q_error: learned.q_error,
             age_ms: learned.last.elapsed_ms(),
         };
-        let mut all: Vec<_> = self.seen.lock().iter().map(|(number, learned)| (*number, correction(learned))).collect();
+        let mut all: Vec<_> = self.seen.lock().fragments.iter().map(|(number, learned)| (*number, correction(learned))).collect();
         all.sort_by(|(a, x), (b, y)| (&x.source, &x.table, a).cmp(&(&y.source, &y.table, b)));
         all
     }
 
     /// The source is no longer there.
     pub(crate) fn forget(&self, source: &str) {
-        self.seen.lock().retain(|_, learned| learned.source != source);
+        self.seen.lock().fragments.retain(|_, learned| learned.source != source);
     }
 }
 

@@ -106,10 +106,13 @@ fn blocks(select: &Select) -> Vec<Select> {
                 s.from[i].on = s.from[i].on.take().or(Some(Expr::Literal(Value::Bool(true), Type::Bool)));
             });
         }
-        if let Relation::Derived(query) = &select.from[i].relation {
-            for inner in smaller(query) {
-                add(&|s| s.from[i].relation = Relation::Derived(Box::new(inner.clone())));
-            }
+        let (query, again): (_, fn(Box<Query>) -> Relation) = match &select.from[i].relation {
+            Relation::Derived(query) => (query, Relation::Derived),
+            Relation::Lateral(query) => (query, Relation::Lateral),
+            _ => continue,
+        };
+        for inner in smaller(query) {
+            add(&|s| s.from[i].relation = again(Box::new(inner.clone())));
         }
     }
     let count = select.clone().expressions_mut().len();
