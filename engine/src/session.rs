@@ -222,7 +222,7 @@ impl Session {
             unique_names::make(&mut statement);
             multisets::check(&mut statement)?;
             view_arguments::resolve(&mut statement, &mut state, &sources).await?;
-            float_literals::mark(&mut statement);
+            float_literals::mark(&mut statement)?;
             json_operators::bind_tightly(&mut statement);
             native_query::resolve(&statement, &mut state, &sources, engine.allow_native_queries).await?;
             for resolve in resolvers {

@@ -1,6 +1,7 @@
 //! Scalar functions that stand for operators of SQL, and those of Postgres that DataFusion does not have.
 
 mod at_time_zone;
+mod buckets;
 mod intervals;
 mod list_has_null;
 mod lists;
@@ -24,6 +25,7 @@ pub(crate) fn all() -> Vec<ScalarUDF> {
     let rules = [numbers::RULES, texts::RULES, times::RULES, intervals::RULES, lists::RULES];
     let mut all: Vec<ScalarUDF> = rules.into_iter().flatten().map(rule::function).collect();
     all.extend(session::all());
+    all.extend(buckets::all());
     all.extend([unchanged::function(), at_time_zone::function(), list_has_null::function()]);
     all
 }
