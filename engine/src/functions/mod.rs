@@ -6,6 +6,7 @@ mod intervals;
 mod list_has_null;
 mod lists;
 mod numbers;
+mod round;
 mod rule;
 mod session;
 mod texts;
@@ -18,6 +19,7 @@ pub(crate) use at_time_zone::NAME as AT_TIME_ZONE;
 pub(crate) use intervals::{INTERVAL_DIVIDE, INTERVAL_LENGTH, INTERVAL_MULTIPLY};
 pub(crate) use list_has_null::NAME as LIST_HAS_NULL;
 pub(crate) use lists::{LISTS_OVERLAP, is_list};
+pub(crate) use round::ROUND_BY;
 pub(crate) use session::of_user;
 
 /// All of them but those of a user.
@@ -26,6 +28,7 @@ pub(crate) fn all() -> Vec<ScalarUDF> {
     let mut all: Vec<ScalarUDF> = rules.into_iter().flatten().map(rule::function).collect();
     all.extend(session::all());
     all.extend(buckets::all());
+    all.extend(round::all());
     all.extend([unchanged::function(), at_time_zone::function(), list_has_null::function()]);
     all
 }

@@ -2,11 +2,14 @@
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, GroupByExpr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, TimezoneInfo, Value,
+    FunctionArguments, GroupByExpr, Ident, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, TimezoneInfo,
+    UnaryOperator, Value,
 };
 use headwater_common::{Error, Result};
 
 use super::{call, normalized, placeholder};
+use crate::functions::ROUND_BY;
+
 /// Name of the function for AT TIME ZONE.
 const AT_TIME_ZONE: &str = "at_time_zone";
 
@@ -57,6 +60,13 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
                 *expr = call(AT_TIME_ZONE, vec![call("date_trunc", vec![unit, clock]), zone]);
             }
         }
+        "round" => {
+            if let Some([_, places]) = arguments(function)
+                && !is_number(&places)
+            {
+                function.name = ObjectName::from(vec![Ident::new(ROUND_BY)]);
+            }
+        }
         "make_interval" => interval_parts(function)?,
         "array" => {
             if let FunctionArguments::Subquery(query) = &function.args {
@@ -86,6 +96,14 @@ fn arguments_of(function: &Function) -> Option<Vec<Expr>> {
 
 fn arguments<const N: usize>(function: &Function) -> Option<[Expr; N]> {
     arguments_of(function)?.try_into().ok()
+}
+
+fn is_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => is_number(expr),
+        Expr::Value(value) => matches!(value.value, Value::Number(..)),
+        _ => false,
+    }
 }
 
 fn nested(expr: Expr) -> Expr {
