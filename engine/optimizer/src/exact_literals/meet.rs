@@ -52,6 +52,15 @@ pub(super) fn compare(sides: &mut [Expr; 2], op: Operator, schema: &DFSchema, or
         return Ok(swapped.swap().unwrap_or(op));
     }
     meet(sides, schema, origins)?;
+    let [left, right] = sides;
+    if let Some((time, op)) = times::bound(&type_of(left, schema), right, op) {
+        *right = time;
+        return Ok(op);
+    }
+    if let Some((time, swapped)) = op.swap().and_then(|op| times::bound(&type_of(right, schema), left, op)) {
+        *left = time;
+        return Ok(swapped.swap().unwrap_or(op));
+    }
     Ok(op)
 }
 

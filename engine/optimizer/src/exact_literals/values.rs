@@ -1,20 +1,22 @@
-//! VALUES with decimals and floating point in one column.
+//! VALUES with decimals and floating point, or with dates and times, in one column.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::{Cast, LogicalPlan, Values};
 use datafusion::prelude::Expr;
 
+use super::columns::is_date;
 use super::float::{as_float, is_float};
 use super::meet::type_of;
 use super::origin::Origins;
 use super::rewrite_expr;
 
 /// A column with a floating-point value holds floating point. DataFusion would make decimals of 15 digits after the point.
+/// One of dates and times holds microseconds; DataFusion would make nanoseconds.
 /// VALUES that are `typed` keep the types of the table that they are inserted into.
 pub(super) fn rewrite(values: Values, typed: bool) -> Result<LogicalPlan> {
     let Values { schema, values } = values;
@@ -26,6 +28,15 @@ pub(super) fn rewrite(values: Values, typed: bool) -> Result<LogicalPlan> {
     let mut fields: Vec<_> = schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
     for (index, (_, field)) in fields.iter_mut().enumerate() {
         let column = field.data_type();
+        if !typed && let Some(coarse) = micros(column, &rows, index) {
+            for value in rows.iter_mut().filter_map(|row| row.get_mut(index)) {
+                if type_of(value, &nothing) != coarse {
+                    *value = Expr::Cast(Cast::new(Box::new(std::mem::take(value)), coarse.clone()));
+                }
+            }
+            *field = Arc::new(Field::new(field.name(), coarse, field.is_nullable()));
+            continue;
+        }
         let is_double = |value: &Expr| is_float(&type_of(inner(value, column).unwrap_or(value), &nothing));
         if typed || !column.is_decimal() || !rows.iter().filter_map(|row| row.get(index)).any(is_double) {
             continue;
@@ -38,6 +49,26 @@ pub(super) fn rewrite(values: Values, typed: bool) -> Result<LogicalPlan> {
     let metadata: HashMap<String, String> = schema.metadata().clone();
     let schema = Arc::new(DFSchema::new_with_metadata(fields, metadata)?);
     Ok(LogicalPlan::Values(Values { schema, values: rows }))
+}
+
+/// The type of microseconds for a column of nanoseconds that no row needs.
+fn micros(column: &DataType, rows: &[Vec<Expr>], index: usize) -> Option<DataType> {
+    let DataType::Timestamp(TimeUnit::Nanosecond, zone) = column else { return None };
+    let nothing = DFSchema::empty();
+    let coarse = |value: &Expr| match type_of(value, &nothing) {
+        DataType::Timestamp(unit, _) => unit < TimeUnit::Nanosecond,
+        other => other.is_null() || is_date(&other),
+    };
+    let all = rows.iter().filter_map(|row| row.get(index)).all(|value| coarse(value) || is_null(value));
+    all.then(|| DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
+}
+
+fn is_null(value: &Expr) -> bool {
+    match value {
+        Expr::Literal(value, _) => value.is_null(),
+        Expr::Cast(cast) => is_null(&cast.expr),
+        _ => false,
+    }
 }
 
 /// What was cast to the type of the column.
