@@ -6,6 +6,7 @@ use headwater_common::{Error, Result};
 use headwater_timeseries::series::Regularize;
 use headwater_timeseries::{Duplicates, Fill, Frequency, Series, seasonality};
 
+use super::columns::check_finite;
 use super::times::TimeType;
 use crate::table::{Arguments, Spec};
 
@@ -56,9 +57,7 @@ impl Regular {
     /// The regular series of observations.
     pub(crate) fn series(&self, times: &[i64], values: &[f64]) -> Result<Series> {
         // What is infinite is refused before a step is looked for, which could fail for another reason.
-        if values.iter().any(|v| v.is_infinite()) {
-            return Err(Error::invalid("the series has an infinite value; filter it out"));
-        }
+        check_finite(values)?;
         if values.iter().all(|v| v.is_nan()) {
             return Err(Error::invalid("the series has no value"));
         }
