@@ -124,7 +124,8 @@ mod tests {
         assert_eq!(kind(DataFusionError::Plan("bad".into())), ErrorKind::InvalidInput);
         assert_eq!(kind(DataFusionError::ResourcesExhausted("pool".into())), ErrorKind::LimitExceeded);
         assert_eq!(kind(DataFusionError::Internal("x".into())), ErrorKind::Internal);
-        let between = "Failed to coerce types Int64 and Boolean in BETWEEN expression.\nThis issue was likely caused by a bug";
+        let between =
+            "Failed to coerce types Int64 and Boolean in BETWEEN expression.\nThis issue was likely caused by a bug";
         let between = classify(DataFusionError::Internal(between.into()));
         assert_eq!(between.kind(), ErrorKind::InvalidInput);
         assert_eq!(between.message(), "BETWEEN cannot compare Int64 and Boolean; cast one of them");

@@ -41,6 +41,7 @@ const TREE: [&str; 26] = [
     "engine/src/syntax/power.rs",
     "engine/src/syntax/rows.rs",
     "engine/src/syntax/time_zone.rs",
+    "engine/src/syntax/timestamps.rs",
     "engine/src/syntax/using_joins.rs",
     "engine/src/syntax/windows.rs",
     "engine/src/table_clauses.rs",

@@ -13,6 +13,7 @@ mod ordinals;
 mod power;
 mod rows;
 mod time_zone;
+mod timestamps;
 mod using_joins;
 mod windows;
 
@@ -83,6 +84,7 @@ impl VisitorMut for Corrector {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         any_equal::rewrite(expr);
         time_zone::rewrite(expr);
+        timestamps::rewrite(expr);
         between::rewrite(expr);
         operators::rewrite(expr);
         step(rows::rewrite(expr))?;

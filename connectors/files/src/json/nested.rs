@@ -216,7 +216,10 @@ mod tests {
     #[test]
     fn objects_and_lists_in_text_columns_become_texts() {
         assert_eq!(rewritten(r#"{"t": {"a" : "x\"y", "b": [1, 2]}}"#), r#"{"t": "{\"a\":\"x\\\"y\",\"b\":[1,2]}"}"#);
-        assert_eq!(rewritten(r#"{"l":[1,"]",[],{"x":1e400}]} {"t":[]}"#), r#"{"l":[1,"]","[]","{\"x\":1e400}"]} {"t":"[]"}"#);
+        assert_eq!(
+            rewritten(r#"{"l":[1,"]",[],{"x":1e400}]} {"t":[]}"#),
+            r#"{"l":[1,"]","[]","{\"x\":1e400}"]} {"t":"[]"}"#
+        );
         assert_eq!(rewritten(r#"{"o":{"n":1,"t":{}},"\u0074":[true]}"#), r#"{"o":{"n":1,"t":"{}"},"\u0074":"[true]"}"#);
     }
 

@@ -57,7 +57,7 @@ impl ExactLiterals {
             if !found {
                 return Ok(Transformed::no(plan));
             }
-            rewrite_node_with(plan, &|expr, schema, origins| match operands(&expr).into_iter().any(known) {
+            rewrite_node_with(plan, false, &|expr, schema, origins| match operands(&expr).into_iter().any(known) {
                 true => rewrite_expr(with_values(expr, values), schema, origins),
                 false => Ok(Transformed::no(expr)),
             })
@@ -69,8 +69,8 @@ impl ExactLiterals {
 /// What a comparison compares; nothing of any other expression.
 fn operands(expr: &Expr) -> Vec<&Expr> {
     match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => vec![left, right],
-        Expr::Between(Between { expr, low, high, .. }) => vec![expr, low, high],
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => vec![left.as_ref(), right.as_ref()],
+        Expr::Between(Between { expr, low, high, .. }) => vec![expr.as_ref(), low.as_ref(), high.as_ref()],
         Expr::InList(InList { expr, list, .. }) => list.iter().chain([expr.as_ref()]).collect(),
         _ => Vec::new(),
     }

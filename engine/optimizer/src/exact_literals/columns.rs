@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::Result;
+use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::InSubquery;
 use datafusion::logical_expr::{Cast, Join, LogicalPlan, Projection, Subquery, Union};
-use datafusion::common::DFSchema;
 use datafusion::prelude::Expr;
 
 use super::float::{as_float, is_float};
@@ -70,10 +69,10 @@ pub(super) fn rewrite_keys(mut join: Join) -> Join {
 pub(super) fn rewrite_union(union: Union) -> Result<LogicalPlan> {
     let types = |index: usize| union.inputs.iter().map(move |input| input.schema().field(index).data_type());
     let columns: Vec<Vec<&DataType>> = (0..union.schema.fields().len()).map(|i| types(i).collect()).collect();
-    let inputs = union.inputs.iter().map(|input| {
-        let changed = with_columns(input, &columns)?;
-        Ok(changed.map_or_else(|| Arc::clone(input), Arc::new))
-    });
+    let inputs = union
+        .inputs
+        .iter()
+        .map(|input| with_columns(input, &columns).map(|changed| changed.map_or_else(|| Arc::clone(input), Arc::new)));
     Union::try_new_with_loose_types(inputs.collect::<Result<_>>()?).map(LogicalPlan::Union)
 }
 

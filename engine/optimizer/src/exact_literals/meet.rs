@@ -18,7 +18,7 @@ use super::times;
 pub(super) fn meet(all: &mut [Expr], schema: &DFSchema, origins: &Origins<'_>) -> Result<()> {
     let types = types(all, schema);
     if !types.iter().any(DataType::is_decimal) {
-        return times::meet(all, &types);
+        return times::meet(all, &types, origins.is_settled());
     }
     if types.iter().any(is_float) {
         all.iter_mut().zip(&types).filter(|(_, t)| t.is_decimal()).for_each(|(expr, _)| make_float(expr));

@@ -12,9 +12,7 @@ mod values;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::{
-    AggregateFunction, Case, GroupingSet, InList, ScalarFunction, WindowFunction,
-};
+use datafusion::logical_expr::expr::{AggregateFunction, Case, GroupingSet, InList, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Between, BinaryExpr, DmlStatement, LogicalPlan, Operator, WriteOp};
@@ -48,7 +46,8 @@ impl ExactLiterals {
             return Ok(plan);
         }
         let typed = is_insert(&plan);
-        plan.transform_up_with_subqueries(|plan| rewrite_node(plan, typed)).map(|rewritten| rewritten.data)
+        let settled = is_settled(&plan)?;
+        plan.transform_up_with_subqueries(|plan| rewrite_node(plan, typed, settled)).map(|rewritten| rewritten.data)
     }
 }
 
@@ -83,25 +82,35 @@ fn is_insert(plan: &LogicalPlan) -> bool {
     }
 }
 
-fn rewrite_node(plan: LogicalPlan, typed: bool) -> Result<Transformed<LogicalPlan>> {
+/// Whether a node of the plan keeps its own schema: columns of a table that is written, of a function, of a recursive query.
+fn is_settled(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        found |= matches!(node, LogicalPlan::Dml(_) | LogicalPlan::Extension(_) | LogicalPlan::RecursiveQuery(_));
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(found)
+}
+
+fn rewrite_node(plan: LogicalPlan, typed: bool, settled: bool) -> Result<Transformed<LogicalPlan>> {
     let plan = match plan {
-        LogicalPlan::Values(values) => return values::rewrite(values, typed).map(Transformed::yes),
+        LogicalPlan::Values(values) => return values::rewrite(values, typed, settled).map(Transformed::yes),
         LogicalPlan::Union(union) => return rewrite_union(union).map(Transformed::yes),
         LogicalPlan::TableScan(_) | LogicalPlan::EmptyRelation(_) => return Ok(Transformed::no(plan)),
         LogicalPlan::Join(join) => LogicalPlan::Join(rewrite_keys(join)),
         other => other,
     };
-    rewrite_node_with(plan, &rewrite_expr)
+    rewrite_node_with(plan, settled, &rewrite_expr)
 }
 
 /// A rewrite of one expression, of which all that is in it is rewritten already.
 type Rewrite<'a> = dyn Fn(Expr, &DFSchema, &Origins<'_>) -> Result<Transformed<Expr>> + 'a;
 
 /// Rewrites the expressions of a node.
-fn rewrite_node_with(plan: LogicalPlan, rewrite: &Rewrite<'_>) -> Result<Transformed<LogicalPlan>> {
+fn rewrite_node_with(plan: LogicalPlan, settled: bool, rewrite: &Rewrite<'_>) -> Result<Transformed<LogicalPlan>> {
     let schema = merge_schema(&plan.inputs());
     let inputs: Vec<LogicalPlan> = plan.inputs().into_iter().cloned().collect();
-    let origins = Origins::new(inputs.iter().collect());
+    let origins = Origins::new(inputs.iter().collect()).settled(settled);
     let names = NamePreserver::new(&plan);
     let rewritten = plan.map_expressions(|expr| {
         rewrite_named(expr, &names, &|expr| expr.transform_up(|expr| rewrite(expr, &schema, &origins)))
@@ -136,7 +145,7 @@ fn rewrite_named(
 fn rewrite_expr(expr: Expr, schema: &DFSchema, origins: &Origins<'_>) -> Result<Transformed<Expr>> {
     match expr {
         Expr::Cast(cast) => match folded(cast) {
-            Expr::Cast(cast) => times::typed(cast, schema).map(Transformed::yes),
+            Expr::Cast(cast) => times::typed(cast, schema, origins.is_settled()).map(Transformed::yes),
             double => Ok(Transformed::yes(double)),
         },
         Expr::BinaryExpr(BinaryExpr { left, mut op, right }) => {
@@ -199,7 +208,8 @@ fn arguments(name: &str, args: &mut [Expr], schema: &DFSchema, origins: &Origins
         true => {}
         false => {
             if name == "make_array" {
-                times::meet(args, &args.iter().map(|arg| type_of(arg, schema)).collect::<Vec<_>>())?;
+                let types: Vec<_> = args.iter().map(|arg| type_of(arg, schema)).collect();
+                times::meet(args, &types, origins.is_settled())?;
             }
             for arg in args.iter_mut().filter(|arg| origins.is_literal(arg, schema)) {
                 *arg = as_float(std::mem::take(arg));

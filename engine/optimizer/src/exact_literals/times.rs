@@ -25,7 +25,9 @@ pub(super) fn is_clock(name: &str) -> bool {
 
 /// Brings constants and dates to the unit of the times that they meet. DataFusion would bring all of them to nanoseconds, which end
 /// in the year 2262. Times of day come to the finest unit among them.
-pub(super) fn meet(all: &mut [Expr], types: &[DataType]) -> Result<()> {
+///
+/// Where types are `settled`, dates that meet nothing but constants are left to DataFusion.
+pub(super) fn meet(all: &mut [Expr], types: &[DataType], settled: bool) -> Result<()> {
     if types.iter().any(is_time) {
         of_day(all, types);
         return Ok(());
@@ -39,7 +41,9 @@ pub(super) fn meet(all: &mut [Expr], types: &[DataType]) -> Result<()> {
             target = Some((*unit, zone.clone()));
         }
     }
-    let Some((unit, zone)) = target.or_else(|| of_constants(all, types)) else { return Ok(()) };
+    let Some((unit, zone)) = target.or_else(|| if settled { None } else { of_constants(all, types) }) else {
+        return Ok(());
+    };
     let mut beyond = false;
     for (expr, data_type) in all.iter_mut().zip(types) {
         match data_type {
@@ -71,12 +75,11 @@ pub(super) fn meet(all: &mut [Expr], types: &[DataType]) -> Result<()> {
 /// A value in the coarsest unit from `unit` on that holds it.
 fn coarsest(value: &ScalarValue, unit: TimeUnit) -> ScalarValue {
     let DataType::Timestamp(_, zone) = value.data_type() else { return value.clone() };
-    let units = UNITS.into_iter().filter(|u| *u >= unit);
     let made = |unit: TimeUnit| {
         let made = value.cast_to(&DataType::Timestamp(unit, zone.clone())).ok()?;
         (made.cast_to(&value.data_type()).ok()? == *value).then_some(made)
     };
-    units.into_iter().find_map(made).unwrap_or_else(|| value.clone())
+    UNITS.into_iter().filter(|u| *u >= unit).find_map(made).unwrap_or_else(|| value.clone())
 }
 
 /// The last time of a column's unit that is not after a constant, and the operator, where the constant is finer than the unit:
@@ -162,29 +165,26 @@ fn time_of_day(expr: &Expr) -> Option<ScalarValue> {
     }
 }
 
-/// `TIMESTAMP '...'`, with or without seconds: in nanoseconds when its digits need them, or else in microseconds, as is that of a date or
-/// of a coarser time. Any other cast stays.
-pub(super) fn typed(value: Cast, schema: &DFSchema) -> Result<Expr> {
+/// `TIMESTAMP '...'`, with or without seconds; beyond the years of nanoseconds in microseconds. A date or a coarser time that is cast
+/// to nanoseconds has microseconds, where its type is not `settled`. Any other cast stays.
+pub(super) fn typed(value: Cast, schema: &DFSchema, settled: bool) -> Result<Expr> {
     let DataType::Timestamp(unit, zone) = value.field.data_type() else { return Ok(Expr::Cast(value)) };
-    let micros = || DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
-    let Some(text) = text_of(&value.expr) else {
+    let (unit, zone) = (*unit, zone.clone());
+    let Some(text) = text_of(&value.expr).map(with_seconds) else {
         let of = type_of(&value.expr, schema);
         let coarse = is_date(&of) || matches!(of, DataType::Timestamp(own, _) if own < TimeUnit::Nanosecond);
-        return Ok(Expr::Cast(match coarse && *unit == TimeUnit::Nanosecond {
-            true => Cast::new(value.expr, micros()),
-            false => value,
-        }));
+        return Ok(match coarse && unit == TimeUnit::Nanosecond && !settled {
+            true => cast(*value.expr, TimeUnit::Microsecond, zone),
+            false => Expr::Cast(value),
+        });
     };
-    let text = with_seconds(text);
-    if parsed(&text, *unit, zone).is_some() {
-        let coarse = *unit == TimeUnit::Nanosecond && fraction_digits(&text) <= 6;
+    // What nanoseconds do not hold must be known to be so where it meets them.
+    let in_range = unit != TimeUnit::Microsecond || parsed(&text, TimeUnit::Nanosecond, &zone).is_some();
+    if in_range && parsed(&text, unit, &zone).is_some() {
         let literal = Box::new(Expr::Literal(ScalarValue::Utf8(Some(text)), None));
-        return Ok(Expr::Cast(match coarse {
-            true => Cast::new(literal, micros()),
-            false => Cast { expr: literal, field: value.field },
-        }));
+        return Ok(Expr::Cast(Cast { expr: literal, field: value.field }));
     }
-    literal(&text, TimeUnit::Microsecond, zone)
+    literal(&text, TimeUnit::Microsecond, &zone)
 }
 
 fn cast(expr: Expr, unit: TimeUnit, zone: Option<Arc<str>>) -> Expr {

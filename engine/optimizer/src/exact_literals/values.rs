@@ -18,21 +18,30 @@ use super::rewrite_expr;
 /// A column with a floating-point value holds floating point. DataFusion would make decimals of 15 digits after the point.
 /// One of dates and times holds microseconds; DataFusion would make nanoseconds.
 /// VALUES that are `typed` keep the types of the table that they are inserted into.
-pub(super) fn rewrite(values: Values, typed: bool) -> Result<LogicalPlan> {
+pub(super) fn rewrite(values: Values, typed: bool, settled: bool) -> Result<LogicalPlan> {
     let Values { schema, values } = values;
     let nothing = DFSchema::empty();
-    let origins = Origins::new(Vec::new());
+    // Casts to the type of a column stay until all of its rows are known.
+    let origins = Origins::new(Vec::new()).settled(true);
     let rewritten = |value: Expr| value.transform_up(|e| rewrite_expr(e, &nothing, &origins)).map(|found| found.data);
     let rows = values.into_iter().map(|row| row.into_iter().map(&rewritten).collect::<Result<Vec<_>>>());
     let mut rows = rows.collect::<Result<Vec<_>>>()?;
     let mut fields: Vec<_> = schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
     for (index, (_, field)) in fields.iter_mut().enumerate() {
         let column = field.data_type();
-        if !typed && let Some(coarse) = micros(column, &rows, index) {
+        if !typed
+            && !settled
+            && let Some(coarse) = micros(column, &rows, index)
+        {
             for value in rows.iter_mut().filter_map(|row| row.get_mut(index)) {
-                if type_of(value, &nothing) != coarse {
-                    *value = Expr::Cast(Cast::new(Box::new(std::mem::take(value)), coarse.clone()));
-                }
+                let plain = match std::mem::take(value) {
+                    Expr::Cast(Cast { expr, field }) if field.data_type() == column => *expr,
+                    other => other,
+                };
+                *value = match type_of(&plain, &nothing) == coarse {
+                    true => plain,
+                    false => Expr::Cast(Cast::new(Box::new(plain), coarse.clone())),
+                };
             }
             *field = Arc::new(Field::new(field.name(), coarse, field.is_nullable()));
             continue;
@@ -59,16 +68,8 @@ fn micros(column: &DataType, rows: &[Vec<Expr>], index: usize) -> Option<DataTyp
         DataType::Timestamp(unit, _) => unit < TimeUnit::Nanosecond,
         other => other.is_null() || is_date(&other),
     };
-    let all = rows.iter().filter_map(|row| row.get(index)).all(|value| coarse(value) || is_null(value));
-    all.then(|| DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
-}
-
-fn is_null(value: &Expr) -> bool {
-    match value {
-        Expr::Literal(value, _) => value.is_null(),
-        Expr::Cast(cast) => is_null(&cast.expr),
-        _ => false,
-    }
+    let mut values = rows.iter().filter_map(|row| row.get(index)).map(|value| inner(value, column).unwrap_or(value));
+    values.all(coarse).then(|| DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
 }
 
 /// What was cast to the type of the column.
