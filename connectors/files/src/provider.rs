@@ -162,8 +162,8 @@ fn check_intervals(table: &ReadyTable, files: &[&ReadyFile], projection: Option<
         (Some(wanted), Ok(place)) => wanted.contains(&place),
         (_, found) => found.is_ok(),
     };
-    let lossy = files.iter().filter_map(|file| file.footer.as_ref()).flat_map(parquet_file::intervals);
-    let Some(column) = lossy.into_iter().find(|name| is_read(name)) else { return Ok(()) };
+    let mut lossy = files.iter().filter_map(|file| file.footer.as_ref()).flat_map(parquet_file::intervals);
+    let Some(column) = lossy.find(|name| is_read(name)) else { return Ok(()) };
     let message = format!(
         "column \"{column}\" of {} is an INTERVAL of Parquet, whose months cannot be read; leave it out, or write the file \
          with a text or numbers in its place",
