@@ -20,7 +20,7 @@ use datafusion::prelude::Expr;
 
 use self::columns::{is_date, is_time, rewrite_in, rewrite_keys, rewrite_union};
 use self::float::{as_float, folded};
-use self::meet::{arithmetic, compare, is_comparison, meet, quotient, type_of};
+use self::meet::{arithmetic, compare, is_comparison, meet, meet_compared, quotient, type_of};
 use self::origin::{CHOOSING, Origins, keeps_digits};
 
 /// Rewrites what the SQL planner makes of literals, before DataFusion brings types together.
@@ -161,14 +161,14 @@ fn rewrite_expr(expr: Expr, schema: &DFSchema, origins: &Origins<'_>) -> Result<
         }
         Expr::Between(Between { expr, negated, low, high }) => {
             let mut all = [*expr, *low, *high];
-            meet(&mut all, schema, origins)?;
+            meet_compared(&mut all, schema, origins)?;
             let [expr, low, high] = all.map(Box::new);
             Ok(Transformed::yes(Expr::Between(Between { expr, negated, low, high })))
         }
         Expr::InList(InList { expr, list, negated }) => {
             let mut all = list;
             all.push(*expr);
-            meet(&mut all, schema, origins)?;
+            meet_compared(&mut all, schema, origins)?;
             let Some(expr) = all.pop() else { return Err(headless()) };
             Ok(Transformed::yes(Expr::InList(InList { expr: Box::new(expr), list: all, negated })))
         }
