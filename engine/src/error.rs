@@ -54,7 +54,21 @@ fn classified(error: DataFusionError, own: &dyn Fn(&str) -> bool) -> Error {
     Error::new(kind, origin, message).with_cause(error)
 }
 
+/// A function that was called with types that it does not take, without the list of everything that was tried.
+fn arguments(text: &str) -> Option<String> {
+    let (before, after) = text.split_once("' failed to match any signature")?;
+    let (_, function) = before.rsplit_once('\'')?;
+    let received = after.split_once("but received ").map(|(_, rest)| rest.split([' ', '(', '.', ',']).next().unwrap_or(rest));
+    Some(match received {
+        Some(received) => format!("{function} does not take a value of type {received}; cast it to a type that it takes"),
+        None => format!("{function} does not take these arguments; see system.functions"),
+    })
+}
+
 fn describe(error: &DataFusionError, own: &dyn Fn(&str) -> bool) -> (ErrorKind, String) {
+    if let Some(message) = arguments(&error.to_string()) {
+        return (ErrorKind::InvalidInput, message);
+    }
     match error {
         DataFusionError::Context(context, inner) if inner_is_opaque(inner) => {
             let (kind, text) = describe(inner, own);
@@ -107,6 +121,15 @@ fn clean(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wrong_types_of_arguments_are_one_sentence() {
+        let text = "Internal error: Function 'sum' failed to match any signature, errors: Error during planning: Function \
+            'sum' requires Decimal, but received String (DataType: Utf8View).,Error during planning: other";
+        let found = classify(DataFusionError::Plan(text.into()));
+        assert_eq!(found.message(), "sum does not take a value of type String; cast it to a type that it takes");
+        assert_eq!(found.kind(), ErrorKind::InvalidInput);
+    }
 
     #[test]
     fn each_error_gets_its_kind() {

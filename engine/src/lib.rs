@@ -31,6 +31,7 @@ mod json_operators;
 mod keyword_forms;
 mod label;
 mod memory;
+mod missing_table;
 mod models;
 mod native_query;
 mod not_null;

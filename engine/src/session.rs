@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::error::{classify, of_statement};
 use crate::explain::{self, Explained};
 use crate::float_literals;
+use crate::missing_table;
 use crate::guard::balance::balance;
 use crate::guard::concat::CapFunctions;
 use crate::guard::{expansion, kinds, multisets, planning, shape, subqueries};
@@ -193,7 +194,10 @@ impl Session {
         loop {
             match self.bind(sql, effective).await {
                 Err(e) if tries.again(&e).await => {}
-                bound => return bound.map_err(|e| of_statement(e, effective)),
+                bound => {
+                    let catalogs = self.engine.sources().list.as_ref();
+                    return bound.map_err(|e| missing_table::with_hint(of_statement(e, effective), catalogs));
+                }
             }
         }
     }
