@@ -305,6 +305,9 @@ fn state(
     for function in [checked_sum::function(), exact_percentile::function()].into_iter().chain(total_order::functions()) {
         state.register_udaf(function).map_err(crate::error::classify)?;
     }
+    for function in crate::ranks::functions() {
+        state.register_udwf(function).map_err(crate::error::classify)?;
+    }
     for function in crate::functions::all() {
         state.register_udf(Arc::new(function)).map_err(crate::error::classify)?;
     }

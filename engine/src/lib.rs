@@ -39,6 +39,7 @@ mod operators;
 mod placeholders;
 mod planner;
 mod prepared;
+mod ranks;
 mod run;
 mod scans_apart;
 mod session;

@@ -195,7 +195,7 @@ impl Session {
             match self.bind(sql, effective).await {
                 Err(e) if tries.again(&e).await => {}
                 bound => {
-                    let catalogs = self.engine.sources().list.as_ref();
+                    let catalogs = self.engine.shared.sources.list.as_ref();
                     return bound.map_err(|e| missing_table::with_hint(of_statement(e, effective), catalogs));
                 }
             }
