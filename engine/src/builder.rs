@@ -42,6 +42,7 @@ use crate::executor;
 use crate::memory::{default_memory_bytes, spill_error};
 use crate::operators::Operators;
 use crate::planner::Planner;
+use crate::settled::Settled;
 use crate::table_clauses::TableClauses;
 use crate::total_order;
 
@@ -312,6 +313,7 @@ fn state(
         state.register_udf(Arc::new(function)).map_err(crate::error::classify)?;
     }
     state.register_relation_planner(Arc::new(TableClauses)).map_err(crate::error::classify)?;
+    state.register_relation_planner(Arc::new(Settled)).map_err(crate::error::classify)?;
     state.register_expr_planner(Arc::new(Operators::new())).map_err(crate::error::classify)?;
     state.register_function_rewrite(Arc::new(CheckArithmetic)).map_err(crate::error::classify)?;
     Ok(state)

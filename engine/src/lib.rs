@@ -44,6 +44,7 @@ mod run;
 mod scans_apart;
 mod session;
 mod settings;
+mod settled;
 mod source_statement;
 mod syntax;
 mod system;

@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::error::{classify, of_statement};
 use crate::explain::{self, Explained};
 use crate::float_literals;
-use crate::missing_table;
+use crate::{missing_table, settled};
 use crate::guard::balance::balance;
 use crate::guard::concat::CapFunctions;
 use crate::guard::{expansion, kinds, multisets, planning, shape, subqueries};
@@ -227,6 +227,7 @@ impl Session {
             multisets::check(&mut statement)?;
             view_arguments::resolve(&mut statement, &mut state, &sources).await?;
             float_literals::mark(&mut statement)?;
+            settled::mark(&mut statement);
             json_operators::bind_tightly(&mut statement);
             native_query::resolve(&statement, &mut state, &sources, engine.allow_native_queries).await?;
             for resolve in resolvers {
