@@ -254,7 +254,7 @@ mod tests {
             columns.iter_mut().zip(values).for_each(|(c, v)| c.push(v));
         }
         // Each value is a usual one.
-        columns.iter_mut().zip([1.0, -2.0, 1.0]).for_each(|(c, v)| c.push(v));
+        columns.iter_mut().zip([2.0, -4.0, 2.0]).for_each(|(c, v)| c.push(v));
         let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
         let found = Vae::default().fit_score(&columns);
         let highest = (0..401).max_by(|a, b| found.score[*a].total_cmp(&found.score[*b]));
