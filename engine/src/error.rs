@@ -97,9 +97,18 @@ fn describe(error: &DataFusionError, own: &dyn Fn(&str) -> bool) -> (ErrorKind, 
         DataFusionError::ArrowError(e, _) => (ErrorKind::InvalidInput, without_values_but(&clean(&e.to_string()), own)),
         DataFusionError::ObjectStore(e) => (ErrorKind::SourceFailed, clean(&e.to_string())),
         DataFusionError::ParquetError(e) => (ErrorKind::SourceFailed, clean(&e.to_string())),
+        DataFusionError::Internal(message) if uncomparable(message).is_some() => {
+            (ErrorKind::InvalidInput, uncomparable(message).unwrap_or_default())
+        }
         DataFusionError::IoError(e) => (ErrorKind::Internal, clean(&e.to_string())),
         other => (ErrorKind::Internal, clean(&other.to_string())),
     }
+}
+
+/// What is wrong with a BETWEEN of types that do not meet, which DataFusion reports as a defect of its own.
+fn uncomparable(message: &str) -> Option<String> {
+    let types = message.strip_prefix("Failed to coerce types ")?.split(" in BETWEEN expression").next()?;
+    Some(format!("BETWEEN cannot compare {types}; cast one of them"))
 }
 
 fn inner_is_opaque(error: &DataFusionError) -> bool {
@@ -138,6 +147,11 @@ mod tests {
         assert_eq!(kind(DataFusionError::Plan("bad".into())), ErrorKind::InvalidInput);
         assert_eq!(kind(DataFusionError::ResourcesExhausted("pool".into())), ErrorKind::LimitExceeded);
         assert_eq!(kind(DataFusionError::Internal("x".into())), ErrorKind::Internal);
+        let between =
+            "Failed to coerce types Int64 and Boolean in BETWEEN expression.\nThis issue was likely caused by a bug";
+        let between = classify(DataFusionError::Internal(between.into()));
+        assert_eq!(between.kind(), ErrorKind::InvalidInput);
+        assert_eq!(between.message(), "BETWEEN cannot compare Int64 and Boolean; cast one of them");
         let ours = DataFusionError::External(Box::new(Error::timeout("too long", "limits.plan_time_ms")));
         assert_eq!(kind(ours.context("planning")), ErrorKind::Timeout);
     }

@@ -12,6 +12,7 @@ use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use headwater_common::{Error, Result};
+use headwater_optimizer::ExactLiterals;
 
 use crate::constant_row;
 use crate::error::classify;
@@ -105,6 +106,18 @@ impl Prepared {
         self.inner.untyped.contains(&parameter)
     }
 
+    /// Whether a parameter (from 0) may be of this type although the statement wants another one: it is only compared, and values
+    /// of both types can be.
+    pub fn compares_as(&self, parameter: usize, given: &DataType) -> Result<bool> {
+        let (Work::Plan(plan) | Work::PushDown(plan) | Work::Rewrites(plan)) = &self.inner.work else { return Ok(false) };
+        let Some(field) = self.inner.parameters.fields().get(parameter) else { return Ok(false) };
+        if !ExactLiterals::are_comparable(given, field.data_type()) {
+            return Ok(false);
+        }
+        let compared = ExactLiterals::compared_parameters(plan).map_err(classify)?;
+        Ok(compared.contains(field.name()))
+    }
+
     /// Schema of the result with these parameters, which differs from [`Prepared::schema`] only where a parameter takes a value
     /// of any type.
     pub fn schema_with(&self, parameters: &[ScalarValue]) -> Result<SchemaRef> {
@@ -194,6 +207,25 @@ pub(crate) fn parameter_types(plan: &LogicalPlan) -> Result<BTreeMap<String, Opt
     })
     .map_err(classify)?;
     found.into_iter().map(|(name, types)| Ok((name.clone(), common_type(&name, types)?))).collect()
+}
+
+/// The values that are of another type than the statement wants and are compared as they are, by the name of their parameter.
+pub(crate) fn of_own_type(plan: &LogicalPlan, values: &[ScalarValue]) -> Result<BTreeMap<String, ScalarValue>> {
+    let wanted = parameter_types(plan)?;
+    let named = values.iter().enumerate().map(|(i, value)| (format!("${}", i + 1), value));
+    let mut own: BTreeMap<_, _> = named
+        .filter(|(name, value)| {
+            let wanted = wanted.get(name).and_then(Option::as_ref);
+            let given = value.data_type();
+            !value.is_null() && wanted.is_some_and(|t| *t != given && ExactLiterals::are_comparable(&given, t))
+        })
+        .map(|(name, value)| (name, value.clone()))
+        .collect();
+    if !own.is_empty() {
+        let compared = ExactLiterals::compared_parameters(plan).map_err(classify)?;
+        own.retain(|name, _| compared.contains(name));
+    }
+    Ok(own)
 }
 
 fn common_type(name: &str, types: Vec<DataType>) -> Result<Option<DataType>> {

@@ -17,7 +17,7 @@ use datafusion::prelude::SessionConfig;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 use headwater_common::{Error, ErrorKind, Limits, Result};
-use headwater_optimizer::{StopJoins, rows_of_large_values};
+use headwater_optimizer::{ExactLiterals, StopJoins, rows_of_large_values};
 use headwater_source::error::find;
 use headwater_source::write::OmittedColumns;
 use headwater_source::{ErrorExt, QueryContext};
@@ -159,15 +159,21 @@ async fn plan_physical(
 
 /// The optimized plan with the parameters in their places.
 pub(crate) fn optimize(state: &SessionState, plan: &LogicalPlan, parameters: &[ScalarValue]) -> Result<LogicalPlan> {
+    state.optimize(&bound(plan, parameters)?).map_err(classify)
+}
+
+/// The plan with the parameters in their places.
+pub(crate) fn bound(plan: &LogicalPlan, parameters: &[ScalarValue]) -> Result<LogicalPlan> {
     if parameters.is_empty() {
-        return state.optimize(plan).map_err(classify);
+        return Ok(plan.clone());
     }
     let values = match plan {
         LogicalPlan::Dml(change) if matches!(change.op, WriteOp::Insert(_)) => as_declared(plan, parameters)?,
         _ => parameters.to_vec(),
     };
-    let bound = plan.clone().with_param_values(ParamValues::from(values)).map_err(classify)?;
-    state.optimize(&bound).map_err(classify)
+    let own = crate::prepared::of_own_type(plan, &values)?;
+    let plan = ExactLiterals::compare_parameters(plan.clone(), &own).map_err(classify)?;
+    plan.with_param_values(ParamValues::from(values)).map_err(classify)
 }
 
 /// Whole numbers in the width of the column that they are inserted into: VALUES takes them as they are.

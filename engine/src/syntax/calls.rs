@@ -67,6 +67,9 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
                 function.name = ObjectName::from(vec![Ident::new(ROUND_BY)]);
             }
         }
+        // Those of DataFusion with these names stop at the first element.
+        "array_replace" | "list_replace" => function.name = ObjectName::from(vec![Ident::new("array_replace_all")]),
+        "array_remove" | "list_remove" => function.name = ObjectName::from(vec![Ident::new("array_remove_all")]),
         "make_interval" => interval_parts(function)?,
         "array" => {
             if let FunctionArguments::Subquery(query) = &function.args {

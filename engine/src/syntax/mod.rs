@@ -11,8 +11,10 @@ mod like_escape;
 mod operators;
 mod ordinals;
 mod power;
+mod procedures;
 mod rows;
 mod time_zone;
+mod timestamps;
 mod using_joins;
 mod windows;
 
@@ -28,6 +30,7 @@ use headwater_common::{Error, Result};
 /// Puts a statement right, or refuses what would be read otherwise than it says.
 pub(crate) fn correct(statement: &mut Statement) -> Result<()> {
     let Some(inner) = inner_mut(statement) else { return Ok(()) };
+    procedures::rewrite(inner)?;
     assignments::check(inner)?;
     assignments::mark(inner);
     VisitMut::visit(inner, &mut Corrector).break_value().map_or(Ok(()), Err)
@@ -83,6 +86,7 @@ impl VisitorMut for Corrector {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         any_equal::rewrite(expr);
         time_zone::rewrite(expr);
+        timestamps::rewrite(expr);
         between::rewrite(expr);
         operators::rewrite(expr);
         step(rows::rewrite(expr))?;

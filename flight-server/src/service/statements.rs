@@ -122,8 +122,12 @@ fn rows(prepared: &Prepared, batch: &RecordBatch) -> Result<Sets> {
         return Err(Error::invalid(format!("the statement has {expected} parameters but {given} were given")));
     }
     let columns = batch.columns().iter().zip(schema.fields()).enumerate();
-    let columns: Vec<ArrayRef> =
-        columns.map(|(i, (column, field))| fit(column, field, prepared.takes_any_type(i))).collect::<Result<_>>()?;
+    let columns = columns.map(|(i, (column, field))| match fit(column, field, prepared.takes_any_type(i)) {
+        // What does not fit may still be compared.
+        Err(_) if prepared.compares_as(i, column.data_type())? => fit(column, field, true),
+        fitted => fitted,
+    });
+    let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
     (0..batch.num_rows())
         .map(|row| {
             let value = |c: &ArrayRef| ScalarValue::try_from_array(c, row).map_err(headwater_engine::error::classify);

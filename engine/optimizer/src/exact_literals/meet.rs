@@ -14,11 +14,20 @@ use super::float::{as_float, is_float};
 use super::origin::Origins;
 use super::times;
 
-/// Values that are compared with each other or from which one is chosen.
+/// Values that are compared with each other. Whatever their types become, the result is a boolean.
+pub(super) fn meet_compared(all: &mut [Expr], schema: &DFSchema, origins: &Origins<'_>) -> Result<()> {
+    meet_as(all, schema, origins, false)
+}
+
+/// Values from which one is chosen, or that are compared with each other.
 pub(super) fn meet(all: &mut [Expr], schema: &DFSchema, origins: &Origins<'_>) -> Result<()> {
+    meet_as(all, schema, origins, origins.is_settled())
+}
+
+fn meet_as(all: &mut [Expr], schema: &DFSchema, origins: &Origins<'_>, settled: bool) -> Result<()> {
     let types = types(all, schema);
     if !types.iter().any(DataType::is_decimal) {
-        return times::meet(all, &types);
+        return times::meet(all, &types, settled);
     }
     if types.iter().any(is_float) {
         all.iter_mut().zip(&types).filter(|(_, t)| t.is_decimal()).for_each(|(expr, _)| make_float(expr));
@@ -51,7 +60,16 @@ pub(super) fn compare(sides: &mut [Expr; 2], op: Operator, schema: &DFSchema, or
         *left = whole;
         return Ok(swapped.swap().unwrap_or(op));
     }
-    meet(sides, schema, origins)?;
+    meet_compared(sides, schema, origins)?;
+    let [left, right] = sides;
+    if let Some((time, op)) = times::bound(&type_of(left, schema), right, op) {
+        *right = time;
+        return Ok(op);
+    }
+    if let Some((time, swapped)) = op.swap().and_then(|op| times::bound(&type_of(right, schema), left, op)) {
+        *left = time;
+        return Ok(swapped.swap().unwrap_or(op));
+    }
     Ok(op)
 }
 
