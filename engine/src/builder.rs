@@ -41,6 +41,7 @@ use crate::exact_percentile;
 use crate::executor;
 use crate::memory::{default_memory_bytes, spill_error};
 use crate::operators::Operators;
+use crate::plan_guard::Guarded;
 use crate::planner::Planner;
 use crate::table_clauses::TableClauses;
 use crate::total_order;
@@ -159,6 +160,7 @@ impl EngineBuilder {
                 runtime_roots: Some(config.engine.file_roots.clone()),
                 runtime_hosts: config.engine.object_store_hosts.clone(),
             },
+            plans: Arc::default(),
         });
         let own = MemoryCatalogProvider::new();
         own.register_schema("public", Arc::new(MemorySchemaProvider::new())).map_err(crate::error::classify)?;
@@ -257,6 +259,7 @@ fn state(
         .with_batch_size(batch)
         .with_extension(Arc::clone(&sources.registry))
         .with_extension(Arc::new(Learning(config.optimizer.learning)))
+        .with_extension(Arc::new(Guarded(config.optimizer.plan_guard)))
         .with_extension(Arc::new(RulesOff(without.to_vec())));
     if config.engine.target_partitions > 0 {
         session = session.with_target_partitions(usize::try_from(config.engine.target_partitions).unwrap_or(1));

@@ -42,6 +42,7 @@
 //! | [`CheckArithmetic`] | rewrite of functions | whole-number arithmetic fails instead of wrapping around |
 
 mod aggregate_below_joins;
+mod assumptions;
 mod bind_join;
 mod check_arithmetic;
 mod copy_top_n;
@@ -82,6 +83,7 @@ mod ungroup_by_key;
 mod yield_in_joins;
 
 pub use aggregate_below_joins::AggregateBelowJoins;
+pub use assumptions::{Assumed, Assumptions};
 pub use bind_join::BindJoin;
 pub use check_arithmetic::CheckArithmetic;
 pub use copy_top_n::CopyTopN;

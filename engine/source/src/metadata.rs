@@ -182,6 +182,17 @@ impl TableMeta {
         self.columns.iter().find(|c| c.field.name() == name)
     }
 
+    /// The same table with the statistics that another look at it found.
+    #[must_use]
+    pub fn with_statistics_of(&self, other: &Self) -> Self {
+        let mut table = Self { row_count: other.row_count, bytes: other.bytes, ..self.clone() };
+        for column in &mut table.columns {
+            let known = other.column(column.name()).map(|c| c.statistics.clone());
+            column.statistics = known.unwrap_or_else(ColumnStatistics::new_unknown);
+        }
+        table
+    }
+
     /// Primary and unique keys as DataFusion's constraints.
     pub fn constraints(&self) -> Constraints {
         let primary = self.primary_key.iter().map(|(_, columns)| Constraint::PrimaryKey(columns.clone()));

@@ -53,6 +53,12 @@ impl RemoteTable {
         Self { source: Arc::clone(&self.source), table: Arc::clone(&self.table), constraints, correction: factor }
     }
 
+    /// The same table, estimated by the statistics that another look at it found.
+    #[must_use]
+    pub fn with_statistics_of(&self, other: &TableMeta) -> Self {
+        Self { correction: self.correction, ..Self::new(Arc::clone(&self.source), Arc::new(self.table.with_statistics_of(other))) }
+    }
+
     /// What estimates of its filtered rows are to be multiplied by.
     pub fn correction(&self) -> f64 {
         self.correction

@@ -109,6 +109,8 @@ pub struct OptimizerConfig {
     pub rules_off: Vec<String>,
     /// Whether sessions use and record what earlier queries have shown of sources and estimates, unless they say otherwise.
     pub learning: bool,
+    /// Whether plans that became slower give way to those before them, unless a session says otherwise.
+    pub plan_guard: bool,
 }
 
 /// Rules that `optimizer.NAME = false` switches off.
@@ -165,6 +167,7 @@ impl Default for OptimizerConfig {
             share_reads: false,
             rules_off: Vec::new(),
             learning: true,
+            plan_guard: true,
         }
     }
 }
