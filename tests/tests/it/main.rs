@@ -32,6 +32,7 @@ mod mongodb_native;
 mod mongodb_pushed;
 mod mongodb_security;
 mod mongodb_writes;
+mod plan_guard;
 mod pushdown;
 mod pushdown_queries;
 mod pushed;

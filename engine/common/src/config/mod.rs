@@ -164,7 +164,7 @@ impl Default for OptimizerConfig {
             join_order: false,
             push_down_plan: true,
             bind_join: true,
-            share_reads: false,
+            share_reads: true,
             rules_off: Vec::new(),
             learning: true,
             plan_guard: true,

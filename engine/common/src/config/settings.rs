@@ -55,5 +55,5 @@ settings! {
     "optimizer.aggregate_below_joins" = "true", "Whether aggregates above a join of several sources begin at a source.";
     "optimizer.learning" = "true", "Whether what earlier queries have shown of sources and estimates is used and recorded; a session may set it.";
     "optimizer.plan_guard" = "true", "Whether a plan that is clearly slower than the one before it is reverted; a session may set it.";
-    "optimizer.share_reads" = "false", "Whether scans and statements that read the same rows of a source share one reading.";
+    "optimizer.share_reads" = "true", "Whether scans and statements that read the same rows of a source share one reading.";
 }
