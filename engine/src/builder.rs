@@ -27,8 +27,8 @@ use headwater_optimizer::{
     FirstOfSubquery, FoldContradictions, ForgetConstants, GuardedCrossJoin, GuardedFilter, GuardedFilterPushdown,
     JoinCorrelatedAggregates, JoinOrder, KeepDistinct, KeepGroupKeys, KeepMergeKeys, KeepNarrowingCasts, KeepSortKeys,
     MarkSubqueryValues, MergeEqualProjections, MergeSelfJoins, NullAwareInSubquery, NullableSubqueries, NumberLateralRows,
-    OneRowSubquery, PushDownCount, PushDownPlan, PushDownTopN, ReduceGroupKeys, ShareReads, SliceLargeValues, UngroupByKey,
-    YieldInJoins,
+    OneRowSubquery, PushDownCount, PushDownPlan, PushDownTopN, ReduceGroupKeys, ShareReads, SliceLargeValues,
+    SplitOrJoins, UngroupByKey, YieldInJoins,
 };
 use headwater_source::{ConnectContext, Connector, Learning, SourceRegistry};
 use parking_lot::RwLock;
@@ -67,6 +67,7 @@ pub const RULES: &[&str] = &[
     ReduceGroupKeys::NAME,
     CopyTopN::NAME,
     AggregateBelowJoins::NAME,
+    SplitOrJoins::NAME,
     ShareReads::NAME,
 ];
 
@@ -340,7 +341,7 @@ fn rules(without: &[String]) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     for user in ["eliminate_join", "optimize_projections"] {
         before(&mut rules, user, Arc::new(KeepGroupKeys));
     }
-    let optional: [(&str, &str, Arc<dyn OptimizerRule + Send + Sync>); 7] = [
+    let optional: [(&str, &str, Arc<dyn OptimizerRule + Send + Sync>); 8] = [
         (FoldContradictions::NAME, "propagate_empty_relation", Arc::new(FoldContradictions)),
         (UngroupByKey::NAME, "replace_distinct_aggregate", Arc::new(UngroupByKey)),
         (DropReferencedJoins::NAME, "propagate_empty_relation", Arc::new(DropReferencedJoins)),
@@ -348,6 +349,7 @@ fn rules(without: &[String]) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         (CopyTopN::NAME, "push_down_filter", Arc::new(CopyTopN)),
         (AggregateBelowJoins::NAME, LAST, Arc::new(AggregateBelowJoins)),
         (ReduceGroupKeys::NAME, LAST, Arc::new(ReduceGroupKeys)),
+        (SplitOrJoins::NAME, LAST, Arc::new(SplitOrJoins)),
     ];
     for (name, place, rule) in optional {
         if !without.iter().any(|w| w == name) {

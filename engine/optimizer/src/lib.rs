@@ -19,6 +19,7 @@
 //! | [`MergeSelfJoins`] | logical | a table that is joined with itself on a key is read once |
 //! | [`ReduceGroupKeys`] | logical | GROUP BY a key of a table leaves its other columns out |
 //! | [`CopyTopN`] | logical | the first rows of an outer join or UNION ALL are also taken of its inputs |
+//! | [`SplitOrJoins`] | logical | joins on one key or another become joins on each |
 //! | [`AggregateBelowJoins`] | logical | aggregates above a join of several sources begin at a source |
 //! | [`GuardedCrossJoin`] | logical | DataFusion's rule, without mixing joins on `=` and on `IS NOT DISTINCT FROM` |
 //! | [`GuardedFilter`] | logical | DataFusion's `push_down_filter`, without conditions below groups that there are without rows |
@@ -78,6 +79,7 @@ mod push_down_top_n;
 mod reduce_group_keys;
 mod share_reads;
 mod slice_large_values;
+mod split_or_joins;
 mod stop_joins;
 mod ungroup_by_key;
 mod yield_in_joins;
@@ -116,6 +118,7 @@ pub use push_down_top_n::PushDownTopN;
 pub use reduce_group_keys::ReduceGroupKeys;
 pub use share_reads::ShareReads;
 pub use slice_large_values::{SliceLargeValues, rows_of_large_values};
+pub use split_or_joins::SplitOrJoins;
 pub use stop_joins::StopJoins;
 pub use ungroup_by_key::UngroupByKey;
 pub use yield_in_joins::YieldInJoins;

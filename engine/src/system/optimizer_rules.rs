@@ -41,6 +41,7 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("reduce_group_keys", "GROUP BY a key of a table leaves its other columns out"),
     ("copy_top_n", "the first rows of an outer join or UNION ALL are also taken of its inputs"),
     ("aggregate_below_joins", "aggregates above a join of several sources begin at a source"),
+    ("split_or_joins", "joins on one key or another become joins on each"),
     ("join_order", "joins are put into the order that is expected to cost least"),
     ("push_down_plan", "the largest parts that one source computes become statements of it"),
     ("push_down_count", "count(*) over a remote table is counted by its source"),

@@ -49,6 +49,7 @@ mod relations;
 mod rewrites;
 mod secrets;
 mod slt;
+mod split_or_joins;
 mod store_faults;
 mod tokens;
 mod tpch;

@@ -114,7 +114,7 @@ pub struct OptimizerConfig {
 }
 
 /// Rules that `optimizer.NAME = false` switches off.
-pub const REWRITES: [&str; 8] = [
+pub const REWRITES: [&str; 9] = [
     "push_down_top_n",
     "fold_contradictions",
     "ungroup_by_key",
@@ -123,6 +123,7 @@ pub const REWRITES: [&str; 8] = [
     "reduce_group_keys",
     "copy_top_n",
     "aggregate_below_joins",
+    "split_or_joins",
 ];
 
 /// `[sources.NAME]`.

@@ -35,6 +35,7 @@ use enumerate::{Enumeration, TooMany};
 use hypergraph::{Set, operators, single};
 use model::Model;
 use prices::{Prices, SourcePrices};
+pub(crate) use region::is_total;
 use region::{Region, Tree, is_inside};
 
 use crate::assumptions::Assumed;

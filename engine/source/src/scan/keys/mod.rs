@@ -17,7 +17,8 @@ pub use slot::KeySlot;
 use slot::Keys;
 
 pub(super) use keyed::{KeyedLeaf, Reading, keyed_stream};
-pub(super) use restrict::{Facts, Restriction, restriction, sample_filters};
+pub(crate) use restrict::sample_filters;
+pub(super) use restrict::{Facts, Restriction, restriction};
 
 use std::fmt;
 use std::sync::Arc;

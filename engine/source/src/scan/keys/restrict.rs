@@ -154,7 +154,7 @@ fn in_lists(column: &Expr, keys: &ArrayRef) -> Result<Vec<Expr>> {
 
 /// Filters of the form that keys become, over values that columns of this type may have; a source that refuses all of them takes
 /// no keys of the column. None for types whose equality is not the same everywhere.
-pub(in crate::scan) fn sample_filters(column: &Expr, data_type: &DataType) -> Vec<Expr> {
+pub(crate) fn sample_filters(column: &Expr, data_type: &DataType) -> Vec<Expr> {
     let texts = ["a", "00000000-0000-0000-0000-000000000000", "000000000000000000000000", "127.0.0.1", "::1"];
     let samples: Vec<ScalarValue> = match value_type(data_type) {
         DataType::Utf8 => texts.iter().map(|t| ScalarValue::Utf8(Some((*t).to_owned()))).collect(),
