@@ -15,7 +15,7 @@ mod width;
 pub use command::{OpenScan, PartitionBounds, RemoteText, ScanCommand, SortKey};
 pub use estimate::estimate;
 pub use exec::RemoteScanExec;
-pub use keys::{CollectKeysExec, CollectedKey, KeyFilter, KeySlot};
+pub use keys::{CollectKeysExec, CollectedKey, KeyFilter, KeySlot, TupleKey};
 pub(crate) use keys::sample_filters;
 pub use query_exec::RemoteQueryExec;
 pub use read::{BatchReader, read_batches};
