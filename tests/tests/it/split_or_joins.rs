@@ -80,3 +80,36 @@ async fn joins_on_one_key_or_another_are_look_ups_with_the_same_rows() {
         assert!(!plan.contains("NestedLoopJoin"), "{plan}");
     }
 }
+
+/// A small generator, so that a failure can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        all[(self.0 % all.len() as u64) as usize]
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_arms_give_the_same_rows() {
+    let database = TestDatabase::create(SERVERS[0], SHOP).await;
+    let (with, without) = (session(&database, true).await, session(&database, false).await);
+    let mut random = Random(7);
+    let keys = ["p.x = l.id", "l.id = p.y", "p.x = l.other", "l.other = p.y", "p.code = l.code"];
+    let more = ["", " AND l.v > 4", " AND p.y < l.id", " AND (p.y IS NULL OR l.v = 2)", " AND p.note <> l.code", " AND p.x IS NOT NULL"];
+    let mut fired = 0;
+    for _ in 0..40 {
+        let arms: Vec<String> = (0..2 + random.0 as usize % 3).map(|_| format!("({}{})", random.of(&keys), random.of(&more))).collect();
+        let also = random.of(&["", " AND l.v < 9", " AND (p.x > 100 OR l.v = 1)"]);
+        let sql = format!(
+            "SELECT count(*), count(p.x), sum(p.y), sum(l.id), sum(l.v) FROM a.public.pick p JOIN b.public.large l ON ({}){also}",
+            arms.join(" OR ")
+        );
+        assert_eq!(table(&with, &sql).await, table(&without, &sql).await, "{sql}");
+        fired += usize::from(fires(&with, &sql).await);
+    }
+    assert!(fired > 20, "{fired} of 40");
+}
