@@ -12,16 +12,17 @@ use crate::SERVERS;
 
 /// Five rows of `pick` lead to five of `large`.
 const SHOP: &str = "
-CREATE TABLE pick (id int PRIMARY KEY, kind int NOT NULL, large int NOT NULL);
+CREATE TABLE pick (id int PRIMARY KEY, kind int NOT NULL, large int NOT NULL) WITH (autovacuum_enabled = off);
 INSERT INTO pick SELECT i, i % 400, i * 7 FROM generate_series(1, 2000) i;
-CREATE TABLE large (id int PRIMARY KEY, amount int NOT NULL, note text COLLATE \"C\");
+CREATE TABLE large (id int PRIMARY KEY, amount int NOT NULL, note text COLLATE \"C\")
+    WITH (autovacuum_enabled = off);
 INSERT INTO large SELECT i, i % 1000, repeat('n', 60) || i FROM generate_series(1, 200000) i;
 ANALYZE;
 ";
 const QUERY: &str =
     "SELECT p.id, l.amount, l.note FROM other.public.large l JOIN pg.public.pick p ON l.id = p.large WHERE p.kind = 3 ORDER BY 1";
 /// What the good plan does.
-const KEYS: &str = "CollectKeysExec: keys from";
+const KEYS: &str = "into other.public.large.id";
 
 async fn session(database: &TestDatabase) -> Session {
     let mut config = Config::default();
@@ -90,9 +91,12 @@ async fn a_plan_that_wrong_estimates_made_slow_is_reverted() {
     .await;
     assert_eq!(history, ["good|true|true|true|true", "rejected|false|true|true|false"]);
     // Measured again after the slow one, the plan is the faster one indeed.
-    for _ in 0..6 {
+    for _ in 0..20 {
         mislead(&session).await;
         assert_eq!(table(&session, QUERY).await, rows);
+        if events(&session).await.len() > 1 {
+            break;
+        }
     }
     assert_eq!(events(&session).await, ["reverted", "confirmed"]);
     mislead(&session).await;
