@@ -37,6 +37,7 @@
 //! | [`ShareReads`] | physical | a source that is asked the same twice in one query is asked once |
 //! | [`SliceLargeValues`] | physical | large values are repeated for a few rows at a time |
 //! | [`KeepMergeKeys`] | physical | first rows of partitions are found by all keys of the merge above |
+//! | [`SortBelowMerges`] | physical | merges have inputs in the order that they merge by |
 //! | [`ForgetConstants`] | physical | grouping sets do not inherit what is constant below them |
 //! | [`YieldInJoins`] | physical | joins give other queries a turn |
 //! | [`StopJoins`] | physical, of one run | joins that find no row end with their query |
@@ -79,6 +80,7 @@ mod push_down_top_n;
 mod reduce_group_keys;
 mod share_reads;
 mod slice_large_values;
+mod sort_below_merges;
 mod split_or_joins;
 mod stop_joins;
 mod ungroup_by_key;
@@ -118,6 +120,7 @@ pub use push_down_top_n::PushDownTopN;
 pub use reduce_group_keys::ReduceGroupKeys;
 pub use share_reads::ShareReads;
 pub use slice_large_values::{SliceLargeValues, rows_of_large_values};
+pub use sort_below_merges::SortBelowMerges;
 pub use split_or_joins::SplitOrJoins;
 pub use stop_joins::StopJoins;
 pub use ungroup_by_key::UngroupByKey;

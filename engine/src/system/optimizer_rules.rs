@@ -50,6 +50,7 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("share_reads", "a source that is asked the same twice in one query is asked once"),
     ("slice_large_values", "large values are repeated for a few rows at a time"),
     ("keep_merge_keys", "first rows of partitions are found by all keys of the merge above"),
+    ("sort_below_merges", "merges have inputs in the order that they merge by"),
     ("forget_constants", "grouping sets do not inherit what is constant below them"),
     ("yield_in_joins", "joins give other queries a turn"),
 ];
