@@ -61,7 +61,7 @@ impl Session {
         let plan: LogicalPlan = plan.and_then(LogicalPlanBuilder::build).map_err(classify)?;
         kinds::check(&plan, &self.engine.config().engine)?;
         let id = uuid::Uuid::new_v4().to_string();
-        self.run_plan(id, &plan, 0, Vec::new()).await?.affected_rows().await
+        self.run_plan(id, &plan, 0, Vec::new(), None).await?.affected_rows().await
     }
 
     async fn provider(&self, address: &TableAddress) -> Result<Option<Arc<dyn TableProvider>>> {

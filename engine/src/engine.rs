@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use crate::builder::{EngineBuilder, ResolveFunctions};
 use crate::catalog::{Catalogs, OWN_CATALOG, SYSTEM_SCHEMA, WithSystem};
 use crate::executor;
+use crate::plan_guard::PlanGuard;
 use crate::planner::Planner;
 use crate::session::Session;
 
@@ -53,6 +54,8 @@ pub(crate) struct Sources {
     pub(crate) catalogs: RwLock<BTreeMap<String, Arc<SourceCatalog>>>,
     pub(crate) list: Arc<Catalogs>,
     pub(crate) context: ConnectContext,
+    /// The plans of earlier statements.
+    pub(crate) plans: Arc<PlanGuard>,
 }
 
 impl fmt::Debug for Sources {
@@ -194,6 +197,7 @@ impl Engine {
     /// Removes a source and ends its connections.
     pub async fn drop_source(&self, name: &str) -> Result<()> {
         let source = self.shared.sources.registry.remove(name)?;
+        self.shared.sources.plans.forget(name);
         self.shared.sources.catalogs.write().remove(name);
         self.shared.sources.list.remove(name);
         source.close().await;

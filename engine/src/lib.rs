@@ -37,6 +37,7 @@ mod native_query;
 mod not_null;
 mod operators;
 mod placeholders;
+mod plan_guard;
 mod planner;
 mod prepared;
 mod ranks;

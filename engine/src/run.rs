@@ -29,6 +29,7 @@ use crate::float_joins::keep_both_zeros;
 use crate::guard::{planning, subqueries};
 use crate::memory::QueryShare;
 use crate::not_null;
+use crate::plan_guard::{PlanGuard, Statement, Timed};
 
 /// A table that keeps changing between planning and reading is tried so often.
 const TRIES: u32 = 6;
@@ -61,6 +62,10 @@ pub(crate) struct Run {
     pub(crate) limits: Arc<Limits>,
     pub(crate) runtime: Arc<RuntimeEnv>,
     pub(crate) query: Arc<QueryContext>,
+    pub(crate) guard: Arc<PlanGuard>,
+    /// How the guard knows the statement; `None` when its plans are not guarded.
+    pub(crate) statement: Option<Statement>,
+    pub(crate) timed: Arc<Timed>,
 }
 
 impl Run {
@@ -118,8 +123,10 @@ impl Run {
         state.config_mut().set_extension(Arc::new(OmittedColumns::of(&plan)));
         state.config_mut().set_extension(Arc::clone(&query));
         let (runtime, limits) = (Arc::clone(&self.runtime), Arc::clone(&self.limits));
+        let (guard, statement, timed) = (Arc::clone(&self.guard), self.statement.clone(), Arc::clone(&self.timed));
         let step = async move {
-            let Some(mut planned) = plan_physical(&state, &plan, &parameters).await? else { return Ok(None) };
+            let planned = guard.plan(statement.as_ref(), &mut state, &plan, &parameters, &timed).await?;
+            let Some((mut planned, plan)) = planned else { return Ok(None) };
             if let Some(rows) = rows_of_large_values(&planned).map_err(classify)? {
                 // Operators take the size of their batches from here, some of them when they are planned.
                 let rows = rows.min(state.config().batch_size());
@@ -141,7 +148,7 @@ impl Run {
 }
 
 /// The physical plan; `None` for a change that is proven to change nothing.
-async fn plan_physical(
+pub(crate) async fn plan_physical(
     state: &SessionState,
     plan: &LogicalPlan,
     parameters: &[ScalarValue],

@@ -1,12 +1,14 @@
 //! Headwater's own tables: `system.settings`, `system.sources`, `system.functions`, `system.unavailable_tables`,
-//! `system.inferred_schemas`, `system.schema_events`, `system.estimate_corrections`, `system.optimizer_rules`, `system.source_costs`,
-//! `system.source_statistics`, `system.models`, `system.model_versions`.
+//! `system.inferred_schemas`, `system.schema_events`, `system.estimate_corrections`, `system.optimizer_rules`, `system.plan_history`,
+//! `system.plan_events`, `system.source_costs`, `system.source_statistics`, `system.models`, `system.model_versions`.
 
 mod estimate_corrections;
 mod functions;
 mod inferred;
 mod models;
 mod optimizer_rules;
+mod plan_events;
+mod plan_history;
 mod schema_events;
 mod settings;
 mod source_costs;
@@ -64,6 +66,8 @@ const TABLES: &[(&str, Columns, Content)] = &[
     ("model_versions", models::VERSIONS, Content::ModelVersions),
     ("models", models::MODELS, Content::Models),
     ("optimizer_rules", optimizer_rules::COLUMNS, Content::Known(optimizer_rules::rows)),
+    ("plan_events", plan_events::COLUMNS, Content::Known(plan_events::rows)),
+    ("plan_history", plan_history::COLUMNS, Content::Known(plan_history::rows)),
     ("schema_events", schema_events::COLUMNS, Content::Known(schema_events::rows)),
     ("settings", settings::COLUMNS, Content::Known(settings::rows)),
     ("source_costs", source_costs::COLUMNS, Content::Known(source_costs::rows)),

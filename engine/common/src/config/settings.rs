@@ -53,6 +53,8 @@ settings! {
     "optimizer.reduce_group_keys" = "true", "Whether GROUP BY a key of a table leaves its other columns out.";
     "optimizer.copy_top_n" = "true", "Whether the first rows of an outer join or UNION ALL are also taken of its inputs.";
     "optimizer.aggregate_below_joins" = "true", "Whether aggregates above a join of several sources begin at a source.";
+    "optimizer.split_or_joins" = "true", "Whether joins on one key or another become joins on each when these are look-ups.";
     "optimizer.learning" = "true", "Whether what earlier queries have shown of sources and estimates is used and recorded; a session may set it.";
-    "optimizer.share_reads" = "false", "Whether scans and statements that read the same rows of a source share one reading.";
+    "optimizer.plan_guard" = "true", "Whether a plan that is clearly slower than the one before it is reverted; a session may set it.";
+    "optimizer.share_reads" = "true", "Whether scans and statements that read the same rows of a source share one reading.";
 }
