@@ -10,7 +10,9 @@ mod fetch;
 mod like_escape;
 mod operators;
 mod ordinals;
-mod power;
+mod own_casts;
+mod precedence;
+mod row_subqueries;
 mod rows;
 mod time_zone;
 mod using_joins;
@@ -30,7 +32,9 @@ pub(crate) fn correct(statement: &mut Statement) -> Result<()> {
     let Some(inner) = inner_mut(statement) else { return Ok(()) };
     assignments::check(inner)?;
     assignments::mark(inner);
-    VisitMut::visit(inner, &mut Corrector).break_value().map_or(Ok(()), Err)
+    VisitMut::visit(inner, &mut Corrector).break_value().map_or(Ok(()), Err)?;
+    own_casts::of_insert(inner);
+    Ok(())
 }
 
 /// The statement itself, or the one that EXPLAIN explains; `None` for forms of DataFusion's own.
@@ -61,12 +65,13 @@ impl VisitorMut for Corrector {
     }
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        own_casts::of_recursion(query);
         step(using_joins::resolve(query))
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         ordinals::resolve(select);
-        ControlFlow::Continue(())
+        step(row_subqueries::in_filter(select))
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
@@ -75,7 +80,7 @@ impl VisitorMut for Corrector {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         distinct_from::regroup(expr);
-        power::regroup(expr);
+        precedence::regroup(expr);
         ControlFlow::Continue(())
     }
 
@@ -84,8 +89,9 @@ impl VisitorMut for Corrector {
         any_equal::rewrite(expr);
         time_zone::rewrite(expr);
         between::rewrite(expr);
-        operators::rewrite(expr);
+        step(operators::rewrite(expr))?;
         step(rows::rewrite(expr))?;
+        step(row_subqueries::as_value(expr))?;
         step(like_escape::rewrite(expr))?;
         step(calls::rewrite(expr))
     }

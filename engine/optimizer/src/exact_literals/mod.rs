@@ -4,6 +4,7 @@ mod float;
 mod meet;
 mod origin;
 mod pattern;
+mod texts;
 mod times;
 mod values;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{
     AggregateFunction, Case, GroupingSet, InList, InSubquery, ScalarFunction, WindowFunction,
 };
@@ -23,8 +24,9 @@ use datafusion::logical_expr::{
 use datafusion::prelude::Expr;
 
 use self::float::{as_float, folded, is_float};
-use self::meet::{arithmetic, compare, is_comparison, meet, quotient, type_of};
+use self::meet::{arithmetic, compare, is_comparison, meet, meet_compared, quotient, type_of};
 use self::origin::{CHOOSING, Origins, keeps_digits};
+use self::texts::{as_number, column_as_numbers, is_text};
 
 /// Rewrites what the SQL planner makes of literals, before DataFusion brings types together.
 ///
@@ -35,6 +37,8 @@ use self::origin::{CHOOSING, Origins, keeps_digits};
 /// - in `/` and `%` with a literal, whose decimal quotients would have a few digits only,
 /// - as the argument of a function that does not keep digits.
 ///
+/// A text that is compared with decimals is a number of exactly its digits; DataFusion would round it to their scale.
+///
 /// A time that meets times of a column, such as `'9999-12-31'`, is brought to the unit of the column; DataFusion would bring both to
 /// nanoseconds, which end in the year 2262.
 ///
@@ -43,6 +47,11 @@ use self::origin::{CHOOSING, Origins, keeps_digits};
 pub struct ExactLiterals;
 
 impl ExactLiterals {
+    /// The decimal of exactly the digits of a text.
+    pub fn number(text: &str) -> Result<ScalarValue> {
+        texts::number(text)
+    }
+
     /// The plan with its literals put right. A text that is no time where a time must be is an error.
     pub fn rewrite(plan: LogicalPlan) -> Result<LogicalPlan> {
         if !is_concerned(&plan)? {
@@ -89,7 +98,7 @@ fn rewrite_node(plan: LogicalPlan, typed: bool) -> Result<Transformed<LogicalPla
         LogicalPlan::Values(values) => return values::rewrite(values, typed).map(Transformed::yes),
         LogicalPlan::Union(union) => return rewrite_union(union).map(Transformed::yes),
         LogicalPlan::TableScan(_) | LogicalPlan::EmptyRelation(_) => return Ok(Transformed::no(plan)),
-        LogicalPlan::Join(join) => LogicalPlan::Join(rewrite_keys(join)),
+        LogicalPlan::Join(join) => LogicalPlan::Join(rewrite_keys(join)?),
         other => other,
     };
     let schema = merge_schema(&plan.inputs());
@@ -127,7 +136,7 @@ fn rewrite_named(
 }
 
 /// Keys of a join are pairs of its two sides.
-fn rewrite_keys(mut join: Join) -> Join {
+fn rewrite_keys(mut join: Join) -> Result<Join> {
     let (left, right) = (Arc::clone(join.left.schema()), Arc::clone(join.right.schema()));
     for (a, b) in &mut join.on {
         let (a_type, b_type) = (type_of(a, &left), type_of(b, &right));
@@ -135,9 +144,13 @@ fn rewrite_keys(mut join: Join) -> Join {
             *a = as_float(std::mem::take(a));
         } else if is_float(&a_type) && b_type.is_decimal() {
             *b = as_float(std::mem::take(b));
+        } else if a_type.is_decimal() && is_text(&b_type) {
+            *b = as_number(std::mem::take(b))?;
+        } else if is_text(&a_type) && b_type.is_decimal() {
+            *a = as_number(std::mem::take(a))?;
         }
     }
-    join
+    Ok(join)
 }
 
 /// A column that is floating point in one side is so in all of them.
@@ -189,14 +202,14 @@ fn rewrite_expr(expr: Expr, schema: &DFSchema, origins: &Origins<'_>) -> Result<
         }
         Expr::Between(Between { expr, negated, low, high }) => {
             let mut all = [*expr, *low, *high];
-            meet(&mut all, schema, origins)?;
+            meet_compared(&mut all, schema, origins)?;
             let [expr, low, high] = all.map(Box::new);
             Ok(Transformed::yes(Expr::Between(Between { expr, negated, low, high })))
         }
         Expr::InList(InList { expr, list, negated }) => {
             let mut all = list;
             all.push(*expr);
-            meet(&mut all, schema, origins)?;
+            meet_compared(&mut all, schema, origins)?;
             let Some(expr) = all.pop() else { return Err(headless()) };
             Ok(Transformed::yes(Expr::InList(InList { expr: Box::new(expr), list: all, negated })))
         }
@@ -252,7 +265,7 @@ fn rewrite_case(case: Case, schema: &DFSchema, origins: &Origins<'_>) -> Result<
     let mut compared = expr.map(|e| *e);
     if let Some(value) = compared.take() {
         whens.push(value);
-        meet(&mut whens, schema, origins)?;
+        meet_compared(&mut whens, schema, origins)?;
         compared = whens.pop();
     }
     let otherwise = if has_else { thens.pop().map(Box::new) } else { None };
@@ -271,6 +284,10 @@ fn rewrite_in(found: InSubquery, schema: &DFSchema) -> Result<Expr> {
         && let Some(changed) = float_columns(&subquery.subquery, &[true])?
     {
         subquery = Subquery { subquery: Arc::new(changed), ..subquery };
+    } else if is_text(&value) && column.is_decimal() {
+        *expr = as_number(*expr)?;
+    } else if value.is_decimal() && is_text(&column) {
+        subquery = Subquery { subquery: Arc::new(column_as_numbers(&subquery.subquery)?), ..subquery };
     }
     Ok(Expr::InSubquery(InSubquery { expr, subquery, negated }))
 }
