@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -193,8 +194,9 @@ fn as_numbers(plan: &LogicalPlan, parameters: &[ScalarValue]) -> Result<Vec<Scal
 fn as_declared(plan: &LogicalPlan, parameters: &[ScalarValue]) -> Result<Vec<ScalarValue>> {
     let types = crate::prepared::parameter_types(plan)?;
     let declared = |i: usize| types.get(format!("${}", i + 1).as_str()).cloned().flatten();
+    let counts = |t: &DataType| t.is_numeric() || t.is_temporal();
     let convert = |(i, value): (usize, &ScalarValue)| match declared(i) {
-        Some(wanted) if !value.is_null() && wanted != value.data_type() => {
+        Some(wanted) if counts(&wanted) && !value.is_null() && wanted != value.data_type() => {
             let unfit = || Error::invalid(format!("parameter ${} does not fit the type {wanted}", i + 1));
             let made = exact_cast(&value.to_array().map_err(classify)?, &wanted).map_err(|_| unfit())?;
             ScalarValue::try_from_array(&made, 0).map_err(classify)

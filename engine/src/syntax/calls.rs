@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, GroupByExpr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, TimezoneInfo, Value,
+    FunctionArguments, GroupByExpr, Ident, ObjectNamePart, OrderByKind, Query, Select, SelectItem, SetExpr, TimezoneInfo, Value,
 };
 use headwater_common::{Error, Result};
 
@@ -16,6 +16,9 @@ const INTERVAL_PARTS: [&str; 7] = ["years", "months", "weeks", "days", "hours", 
 /// Names that stand for calls without parentheses.
 const BARE: [&str; 2] = ["current_schema", "current_catalog"];
 
+/// Functions that DataFusion has under other names.
+const RENAMED: [(&str, &str); 3] = [("ceiling", "ceil"), ("every", "bool_and"), ("variance", "var_samp")];
+
 /// Rewrites one expression whose parts are right already.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
     if let Expr::Identifier(name) = expr
@@ -26,6 +29,11 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
         return Ok(());
     }
     let Expr::Function(function) = expr else { return Ok(()) };
+    if let [ObjectNamePart::Identifier(name)] = function.name.0.as_mut_slice()
+        && let Some((_, known)) = RENAMED.iter().find(|(other, _)| *other == normalized(name))
+    {
+        *name = Ident::new(*known);
+    }
     let Some(name) = plain_name(function) else { return Ok(()) };
     match name.as_str() {
         "mod" => {

@@ -147,6 +147,10 @@ fn fit(column: &ArrayRef, field: &FieldRef, any_type: bool) -> Result<ArrayRef> 
     if column.null_count() == column.len() || *given == DataType::Null {
         return Ok(cast(column, &wanted).unwrap_or_else(|_| arrow::array::new_null_array(&wanted, column.len())));
     }
+    // Arrow would take a number for the ticks of a time.
+    if (given.is_numeric() && wanted.is_temporal()) || (given.is_temporal() && wanted.is_numeric()) {
+        return Err(mismatch());
+    }
     exact_cast(column, &wanted).map_err(|inexact| match inexact {
         Inexact::Refused(_) => mismatch(),
         Inexact::Changed => {
@@ -194,6 +198,7 @@ mod tests {
         assert!(fit(&noon, &field(DataType::Timestamp(TimeUnit::Second, None)), false).is_ok());
         let tenth: ArrayRef = Arc::new(Float64Array::from(vec![0.1]));
         assert!(fit(&tenth, &field(DataType::Decimal128(10, 2)), false).is_ok());
+        assert!(fit(&small, &field(DataType::Date32), false).is_err());
         let whole: ArrayRef = Arc::new(Float64Array::from(vec![2.0]));
         assert_eq!(fit(&whole, &field(DataType::Int64), false).unwrap().len(), 1);
     }
