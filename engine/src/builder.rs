@@ -41,6 +41,7 @@ use crate::exact_percentile;
 use crate::executor;
 use crate::memory::{default_memory_bytes, spill_error};
 use crate::operators::Operators;
+use crate::ordered_sets;
 use crate::plan_guard::Guarded;
 use crate::planner::Planner;
 use crate::settled::Settled;
@@ -307,7 +308,8 @@ fn state(
     // Last: the rules before look for joins.
     builder = builder.with_physical_optimizer_rule(Arc::new(SliceLargeValues));
     let mut state = builder.with_physical_optimizer_rule(Arc::new(YieldInJoins)).build();
-    for function in [checked_sum::function(), exact_percentile::function()].into_iter().chain(total_order::functions()) {
+    let own = [checked_sum::function(), exact_percentile::function()].into_iter().chain(ordered_sets::functions());
+    for function in own.chain(total_order::functions()) {
         state.register_udaf(function).map_err(crate::error::classify)?;
     }
     for function in crate::ranks::functions() {

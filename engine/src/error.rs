@@ -124,7 +124,23 @@ fn plan_kind(message: &str) -> ErrorKind {
 fn clean(message: &str) -> String {
     let message = message.split("\n\nbacktrace:").next().unwrap_or(message);
     let message = message.split("\nThis issue was likely caused by a bug").next().unwrap_or(message);
-    message.trim().trim_end_matches('.').to_owned()
+    match without_tree(message) {
+        Some(short) => short,
+        None => message.trim().trim_end_matches('.').to_owned(),
+    }
+}
+
+/// A message that ends with a part of the parser's tree, without it.
+fn without_tree(message: &str) -> Option<String> {
+    if !message.contains("Span(Location(") {
+        return None;
+    }
+    let told = message.split(['{', '(']).next().unwrap_or_default().trim().trim_end_matches([':', ',']);
+    let form = told.strip_prefix("Unsupported ast node in sqltorel: ").or_else(|| told.strip_prefix("Unsupported ast node "));
+    Some(match form {
+        Some(form) => format!("{form} expressions are not supported"),
+        None => told.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -152,6 +168,9 @@ mod tests {
         let between = classify(DataFusionError::Internal(between.into()));
         assert_eq!(between.kind(), ErrorKind::InvalidInput);
         assert_eq!(between.message(), "BETWEEN cannot compare Int64 and Boolean; cast one of them");
+        let tree = "Unsupported ast node in sqltorel: Foo { expr: Value(ValueWithSpan { span: Span(Location(1,1)..Location(1,2)) }) }";
+        let told = classify(DataFusionError::NotImplemented(tree.into()));
+        assert_eq!((told.kind(), told.message()), (ErrorKind::Unsupported, "Foo expressions are not supported"));
         let ours = DataFusionError::External(Box::new(Error::timeout("too long", "limits.plan_time_ms")));
         assert_eq!(kind(ours.context("planning")), ErrorKind::Timeout);
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::arrow::compute::CastOptions;
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -19,6 +19,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use headwater_common::{Error, ErrorKind, Limits, Result};
 use headwater_optimizer::{ExactLiterals, StopJoins, rows_of_large_values};
 use headwater_source::error::find;
+use headwater_source::exact_cast::exact_cast;
 use headwater_source::write::OmittedColumns;
 use headwater_source::{ErrorExt, QueryContext};
 
@@ -26,10 +27,12 @@ use crate::change::{self, Change};
 use crate::error::classify;
 use crate::executor;
 use crate::float_joins::keep_both_zeros;
+use crate::functions;
 use crate::guard::{planning, subqueries};
 use crate::memory::QueryShare;
 use crate::not_null;
 use crate::plan_guard::{PlanGuard, Statement, Timed};
+use crate::recursion_rounds;
 
 /// A table that keeps changing between planning and reading is tried so often.
 const TRIES: u32 = 6;
@@ -138,6 +141,7 @@ impl Run {
             }
             let stop = StopJoins::new(Arc::clone(query.stopped()));
             let physical = stop.optimize(planned, state.config_options()).map_err(classify)?;
+            let physical = recursion_rounds::bound(physical, limits.recursion_rounds).map_err(classify)?;
             let mut config = state.config().clone();
             keep_both_zeros(&physical, &mut config).map_err(classify)?;
             Ok(Some((physical, task_context(query.id.clone(), state.session_id(), config, &runtime, &limits))))
@@ -176,21 +180,39 @@ pub(crate) fn bound(plan: &LogicalPlan, parameters: &[ScalarValue]) -> Result<Lo
     }
     let values = match plan {
         LogicalPlan::Dml(change) if matches!(change.op, WriteOp::Insert(_)) => as_declared(plan, parameters)?,
-        _ => parameters.to_vec(),
+        _ => as_numbers(plan, parameters)?,
     };
     let own = crate::prepared::of_own_type(plan, &values)?;
     let plan = ExactLiterals::compare_parameters(plan.clone(), &own).map_err(classify)?;
-    plan.with_param_values(ParamValues::from(values)).map_err(classify)
+    plan.with_param_values(ParamValues::from(values)).and_then(functions::resolved).map_err(classify)
 }
 
-/// Whole numbers in the width of the column that they are inserted into: VALUES takes them as they are.
+/// Texts for decimals as decimals of exactly their digits.
+fn as_numbers(plan: &LogicalPlan, parameters: &[ScalarValue]) -> Result<Vec<ScalarValue>> {
+    if !parameters.iter().any(|value| value.data_type().is_string()) {
+        return Ok(parameters.to_vec());
+    }
+    let types = crate::prepared::parameter_types(plan)?;
+    let convert = |(i, value): (usize, &ScalarValue)| {
+        let wanted = types.get(format!("${}", i + 1).as_str()).cloned().flatten();
+        match value.try_as_str().flatten() {
+            Some(text) if wanted.is_some_and(|t| t.is_decimal()) => ExactLiterals::number(text).map_err(classify),
+            _ => Ok(value.clone()),
+        }
+    };
+    parameters.iter().enumerate().map(convert).collect()
+}
+
+/// Values in the types of the columns that they are inserted into, unchanged: VALUES takes them as they are.
 fn as_declared(plan: &LogicalPlan, parameters: &[ScalarValue]) -> Result<Vec<ScalarValue>> {
     let types = crate::prepared::parameter_types(plan)?;
     let declared = |i: usize| types.get(format!("${}", i + 1).as_str()).cloned().flatten();
+    let counts = |t: &DataType| t.is_numeric() || t.is_temporal();
     let convert = |(i, value): (usize, &ScalarValue)| match declared(i) {
-        Some(wanted) if wanted.is_integer() && value.data_type().is_integer() && wanted != value.data_type() => {
-            let converted = value.cast_to_with_options(&wanted, &CastOptions { safe: false, ..CastOptions::default() });
-            converted.map_err(|_| Error::invalid(format!("parameter ${} does not fit the type {wanted}", i + 1)))
+        Some(wanted) if counts(&wanted) && !value.is_null() && wanted != value.data_type() => {
+            let unfit = || Error::invalid(format!("parameter ${} does not fit the type {wanted}", i + 1));
+            let made = exact_cast(&value.to_array().map_err(classify)?, &wanted).map_err(|_| unfit())?;
+            ScalarValue::try_from_array(&made, 0).map_err(classify)
         }
         _ => Ok(value.clone()),
     };

@@ -18,6 +18,7 @@
 //! | [`redact`] | what may an error show of a failed computation? |
 //! | [`tls`] | how are certificates and keys read? |
 //! | [`query`] | what do all scans of one query share? |
+//! | [`exact_cast`] | which casts change a value? |
 
 pub mod arithmetic;
 pub mod catalog;
@@ -27,6 +28,7 @@ pub mod declare;
 pub mod diagnosis;
 pub mod drift;
 pub mod error;
+pub mod exact_cast;
 pub mod feedback;
 pub mod metadata;
 pub mod provider;

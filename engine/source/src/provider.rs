@@ -18,7 +18,7 @@ use headwater_common::Error;
 
 use crate::error::ErrorExt;
 use crate::metadata::{TableKind, TableMeta};
-use crate::scan::{PartitionBounds, RemoteScanExec, ScanCommand, sample_filters};
+use crate::scan::{PartitionBounds, RemoteScanExec, ScanCommand, limited_rows, sample_filters};
 use crate::source::RemoteSource;
 use crate::write::{OmittedColumns, RemoteChange, RemoteChangeExec, RemoteSink, assigned};
 
@@ -236,7 +236,7 @@ impl TableProvider for RemoteTable {
             .map(|(f, _)| f)
             .collect();
         // A limit counts rows after all filters, so it goes to the source only when the source computes all of them.
-        command.fetch = limit.filter(|_| exact).and_then(|n| u64::try_from(n).ok());
+        command.fetch = limit.filter(|_| exact).and_then(limited_rows);
         let target = if command.fetch.is_some() { 1 } else { state.config().target_partitions() };
         let target = match self.table.row_count {
             Some(rows) => target.min(usize::try_from(rows / ROWS_PER_PARTITION_MIN + 1).unwrap_or(target)),

@@ -12,7 +12,7 @@ mod selectivity;
 mod shared;
 mod width;
 
-pub use command::{OpenScan, PartitionBounds, RemoteText, ScanCommand, SortKey};
+pub use command::{OpenScan, PartitionBounds, RemoteText, ScanCommand, SortKey, limited_rows};
 pub use estimate::estimate;
 pub use exec::RemoteScanExec;
 pub use keys::{CollectKeysExec, CollectedKey, KeyFilter, KeySlot, TupleKey};
