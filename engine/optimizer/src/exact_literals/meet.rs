@@ -14,14 +14,9 @@ use super::float::{as_float, is_float};
 use super::origin::Origins;
 use super::{texts, times};
 
-/// Values that are compared with each other.
-pub(super) fn meet_compared(all: &mut [Expr], schema: &DFSchema, origins: &Origins<'_>) -> Result<()> {
-    texts::as_numbers(all, schema)?;
-    meet(all, schema, origins)
-}
-
 /// Values that are compared with each other. Whatever their types become, the result is a boolean.
 pub(super) fn meet_compared(all: &mut [Expr], schema: &DFSchema, origins: &Origins<'_>) -> Result<()> {
+    texts::as_numbers(all, schema)?;
     meet_as(all, schema, origins, false)
 }
 

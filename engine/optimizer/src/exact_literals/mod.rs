@@ -23,7 +23,6 @@ use self::columns::{is_date, is_time, rewrite_in, rewrite_keys, rewrite_union};
 use self::float::{as_float, folded};
 use self::meet::{arithmetic, compare, is_comparison, meet, meet_compared, quotient, type_of};
 use self::origin::{CHOOSING, Origins, keeps_digits};
-use self::texts::{as_number, column_as_numbers, is_text};
 
 /// Rewrites what the SQL planner makes of literals, before DataFusion brings types together.
 ///
