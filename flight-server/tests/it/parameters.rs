@@ -149,7 +149,7 @@ async fn values_that_a_column_cannot_hold_are_compared_as_they_are() {
     let running = start(Config::default()).await;
     let mut client = client(&running).await;
     let table = "(SELECT CAST(7 AS INT) AS i, arrow_cast(5, 'UInt64') AS u, CAST(1.50 AS DECIMAL(8,2)) AS d, DATE '9999-12-31' AS day, \
-        arrow_cast('2024-01-01T00:00:00.123', 'Timestamp(ms)') AS ms, arrow_cast('10:00:00', 'Time32(s)') AS clock)";
+        arrow_cast('2024-01-01T00:00:00.123', 'Timestamp(ms)') AS ms, arrow_cast('10:00:00', 'Time32(s)') AS clock) t";
     let micros = |t: i64| Arc::new(TimestampMicrosecondArray::from(vec![t])) as ArrayRef;
     let ints = |n: i64| Arc::new(Int64Array::from(vec![n])) as ArrayRef;
     let floats = |x: f64| Arc::new(Float64Array::from(vec![x])) as ArrayRef;
@@ -183,7 +183,7 @@ async fn values_that_a_column_cannot_hold_are_compared_as_they_are() {
         let mut prepared = client.prepare(format!("SELECT count(*) FROM {table} WHERE {condition}"), None).await.unwrap();
         assert_eq!(rows(&mut client, &mut prepared, vec![value]).await, [found.to_string()], "{condition}");
     }
-    for (wrong, value) in [("SELECT i + ? FROM", ints(1 << 40)), ("SELECT i = ? OR i = 1 + ? FROM", ints(1 << 40))] {
+    for (wrong, value) in [("SELECT i + ? FROM", ints(1 << 40)), ("SELECT i = ? OR i + ? = 0 FROM", ints(1 << 40))] {
         let sql = format!("{wrong} {table}").replacen('?', "$1", 2);
         let mut prepared = client.prepare(sql, None).await.unwrap();
         prepared.set_parameters(values(vec![value])).unwrap();
