@@ -136,7 +136,8 @@ fn without_tree(message: &str) -> Option<String> {
         return None;
     }
     let told = message.split(['{', '(']).next().unwrap_or_default().trim().trim_end_matches([':', ',']);
-    let form = told.strip_prefix("Unsupported ast node in sqltorel: ").or_else(|| told.strip_prefix("Unsupported ast node "));
+    let form =
+        told.strip_prefix("Unsupported ast node in sqltorel: ").or_else(|| told.strip_prefix("Unsupported ast node "));
     Some(match form {
         Some(form) => format!("{form} expressions are not supported"),
         None => told.to_owned(),

@@ -60,9 +60,9 @@ fn checked_values(values: Values, projection: &[Expr], table: &str) -> Result<Va
     let Values { schema, values } = values;
     let names: Vec<String> = (0..schema.fields().len())
         .map(|index| {
-            let of_table = projection.iter().find(|expr| {
-                expr.column_refs().iter().any(|column| schema.maybe_index_of_column(column) == Some(index))
-            });
+            let of_table = projection
+                .iter()
+                .find(|expr| expr.column_refs().iter().any(|column| schema.maybe_index_of_column(column) == Some(index)));
             of_table.map_or_else(|| schema.field(index).name().clone(), |expr| expr.schema_name().to_string())
         })
         .collect();
@@ -88,9 +88,12 @@ fn checked(expr: Expr, schema: &DFSchema, target: &Target) -> Result<Expr> {
                 return Ok(Expr::Cast(Cast { expr, field }));
             }
             match constant(&expr) {
-                Some(value) => value.to_array().and_then(|array| target.cast(&array, &to)).map(|_| Expr::Cast(Cast { expr, field })),
+                Some(value) => {
+                    value.to_array().and_then(|array| target.cast(&array, &to)).map(|_| Expr::Cast(Cast { expr, field }))
+                }
                 None => {
-                    let function = ExactCast { to, target: target.clone(), signature: Signature::any(1, Volatility::Immutable) };
+                    let function =
+                        ExactCast { to, target: target.clone(), signature: Signature::any(1, Volatility::Immutable) };
                     Ok(ScalarUDF::new_from_impl(function).call(vec![*expr]))
                 }
             }

@@ -87,9 +87,8 @@ fn is_whole_days(interval: &Expr) -> bool {
 /// A sum or difference of a time and a parameter whose type nothing says.
 fn with_parameter(expr: &RawBinaryExpr, schema: &DFSchema) -> Option<Expr> {
     let untyped = |side: &Expr| matches!(side, Expr::Placeholder(Placeholder { field: None, .. }));
-    let is_time = |side: &Expr| {
-        side.get_type(schema).is_ok_and(|t| matches!(t, DataType::Timestamp(..) | DataType::Date32))
-    };
+    let is_time =
+        |side: &Expr| side.get_type(schema).is_ok_and(|t| matches!(t, DataType::Timestamp(..) | DataType::Date32));
     let (left, right) = (&expr.left, &expr.right);
     match expr.op {
         BinaryOperator::Plus if is_time(left) && untyped(right) => {

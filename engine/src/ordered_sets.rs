@@ -62,7 +62,8 @@ impl OrderedSet {
     /// The share of values that is asked for.
     fn share(&self, args: &AccumulatorArgs) -> Result<Option<f64>> {
         let empty = RecordBatch::new_empty(Arc::new(Schema::empty()));
-        let Ok(Some(ColumnarValue::Scalar(share))) = args.exprs.get(1).map(|share| share.evaluate(&empty)).transpose() else {
+        let Ok(Some(ColumnarValue::Scalar(share))) = args.exprs.get(1).map(|share| share.evaluate(&empty)).transpose()
+        else {
             return Err(self.misused());
         };
         match share.cast_to(&DataType::Float64)? {

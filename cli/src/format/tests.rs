@@ -73,7 +73,8 @@ fn a_table_is_aligned_by_the_width_on_screen() {
 
 #[test]
 fn keys_of_maps_are_shown_as_texts() {
-    let mut map = MapBuilder::new(None, Date32Builder::new(), MapBuilder::new(None, Int64Builder::new(), Int64Builder::new()));
+    let mut map =
+        MapBuilder::new(None, Date32Builder::new(), MapBuilder::new(None, Int64Builder::new(), Int64Builder::new()));
     map.keys().append_value(19_782);
     map.values().keys().append_value(1);
     map.values().values().append_null();

@@ -5,9 +5,7 @@
 
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{
-    DECIMAL256_MAX_PRECISION, DECIMAL256_MAX_SCALE, DataType, IntervalUnit, TimeUnit,
-};
+use datafusion::arrow::datatypes::{DECIMAL256_MAX_PRECISION, DECIMAL256_MAX_SCALE, DataType, IntervalUnit, TimeUnit};
 use datafusion::arrow::error::ArrowError;
 
 /// Why a cast has no result.
@@ -92,9 +90,7 @@ fn scale(data_type: &DataType) -> i8 {
 mod tests {
     use std::sync::Arc;
 
-    use datafusion::arrow::array::{
-        Decimal128Array, Float64Array, Int64Array, StringArray, TimestampNanosecondArray,
-    };
+    use datafusion::arrow::array::{Decimal128Array, Float64Array, Int64Array, StringArray, TimestampNanosecondArray};
 
     use super::*;
 

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, NaiveDate, Timelike};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, IntervalMonthDayNanoArray};
-use datafusion::arrow::datatypes::{
-    DataType, IntervalMonthDayNano, IntervalUnit, TimeUnit, TimestampMicrosecondType,
-};
+use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalUnit, TimeUnit, TimestampMicrosecondType};
 use datafusion::error::Result;
 
 use super::rule::{Rule, invalid, missing};
@@ -45,9 +43,7 @@ fn between(end: i64, start: i64) -> Option<IntervalMonthDayNano> {
     let (later, earlier, sign) = if end < start { (start, end, -1) } else { (end, start, 1) };
     let (later, earlier) = (DateTime::from_timestamp_micros(later)?, DateTime::from_timestamp_micros(earlier)?);
     let months = |t: &DateTime<_>| i64::from(t.year()) * 12 + i64::from(t.month0());
-    let of_day = |t: &DateTime<_>| {
-        i64::from(t.num_seconds_from_midnight()) * 1_000_000_000 + i64::from(t.nanosecond())
-    };
+    let of_day = |t: &DateTime<_>| i64::from(t.num_seconds_from_midnight()) * 1_000_000_000 + i64::from(t.nanosecond());
     let mut months_between = months(&later) - months(&earlier);
     let mut days = i64::from(later.day()) - i64::from(earlier.day());
     let mut nanoseconds = of_day(&later) - of_day(&earlier);

@@ -132,7 +132,8 @@ fn nested(expr: Expr) -> Expr {
 
 /// `regexp_substr(text, pattern [, start [, 1 [, flags]]])` as the whole match that `regexp_match` finds.
 fn matched_part(mut given: Vec<Expr>) -> Result<Expr> {
-    let usage = || Error::unsupported("regexp_substr takes (text, pattern [, start [, 1 [, flags]]]) and finds the first match");
+    let usage =
+        || Error::unsupported("regexp_substr takes (text, pattern [, start [, 1 [, flags]]]) and finds the first match");
     let one = |expr: &Expr| matches!(expr, Expr::Value(v) if matches!(&v.value, Value::Number(digits, _) if digits == "1"));
     let flags = if given.len() == 5 { given.pop() } else { None };
     if given.len() == 4 && !given.pop().as_ref().is_some_and(one) {

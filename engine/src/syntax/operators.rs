@@ -24,7 +24,11 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
             let name = collation.0.last().and_then(|part| part.as_ident()).map(|name| name.value.as_str());
             match name {
                 Some("C" | "POSIX" | "ucs_basic") => *expr = std::mem::replace(text.as_mut(), placeholder()),
-                _ => return Err(Error::unsupported("texts compare by their bytes; COLLATE \"C\" says so, and no other is there")),
+                _ => {
+                    return Err(Error::unsupported(
+                        "texts compare by their bytes; COLLATE \"C\" says so, and no other is there",
+                    ));
+                }
             }
         }
         Expr::Extract { field, .. } => {

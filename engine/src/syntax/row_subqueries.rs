@@ -83,7 +83,8 @@ fn exists(rows: Box<Query>, condition: Expr) -> Result<Expr> {
     };
     let columns = columns_of(&condition);
     *from = rows;
-    alias.columns = COLUMNS.iter().take(columns).map(|name| TableAliasColumnDef { name: quoted(name), data_type: None }).collect();
+    alias.columns =
+        COLUMNS.iter().take(columns).map(|name| TableAliasColumnDef { name: quoted(name), data_type: None }).collect();
     select.selection = Some(condition);
     Ok(made)
 }
