@@ -27,18 +27,26 @@ pub(crate) fn mark(statement: &mut Statement) -> Result<()> {
 struct Marker {
     /// Whether every literal with a point is floating point.
     all: bool,
-    /// How many table functions the place is in.
+    /// How many table functions the place is in, and for each query around it, how many that one is in.
     functions: usize,
+    outside: Vec<usize>,
 }
 
 impl VisitorMut for Marker {
     type Break = Error;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
-        let Some(with) = query.with.as_mut().filter(|with| with.recursive && self.functions == 0) else {
+        // The query of a table function is one like any other.
+        self.outside.push(std::mem::take(&mut self.functions));
+        let Some(with) = query.with.as_mut().filter(|with| with.recursive) else {
             return ControlFlow::Continue(());
         };
-        with.cte_tables.iter_mut().try_for_each(|cte| cte.query.visit(&mut Marker { all: true, functions: 0 }))
+        with.cte_tables.iter_mut().try_for_each(|cte| cte.query.visit(&mut Marker { all: true, ..Marker::default() }))
+    }
+
+    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<Error> {
+        self.functions = self.outside.pop().unwrap_or_default();
+        ControlFlow::Continue(())
     }
 
     fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<Error> {
@@ -58,7 +66,7 @@ impl VisitorMut for Marker {
         {
             let text = text.replace('_', "");
             if text.parse::<f64>().is_ok_and(f64::is_infinite) {
-                return ControlFlow::Break(Error::invalid(format!("{text} is out of the range of DOUBLE")));
+                return ControlFlow::Break(Error::invalid([text.as_str(), " is out of the range of DOUBLE"].concat()));
             }
             *expr = Expr::Cast {
                 kind: CastKind::Cast,
@@ -108,6 +116,7 @@ mod tests {
     fn literals_with_an_exponent_are_floating_point() {
         assert_eq!(marked("SELECT -1e3"), "SELECT -CAST('1e3' AS DOUBLE)");
         assert_eq!(marked("SELECT * FROM f(level => 1e-3)"), "SELECT * FROM f(level => 1e-3)");
+        assert_eq!(marked("SELECT * FROM f((SELECT 1e3), l => 1e-3)"), "SELECT * FROM f((SELECT CAST('1e3' AS DOUBLE)), l => 1e-3)");
         let long = format!("0.{}", "1".repeat(77));
         assert_eq!(marked(&format!("SELECT {long}")), format!("SELECT CAST('{long}' AS DOUBLE)"));
     }

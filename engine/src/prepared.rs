@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -37,6 +37,8 @@ pub(crate) struct PreparedInner {
     untyped: Vec<usize>,
     /// Size of the statement, which decides how its plan is made.
     pub(crate) tokens: usize,
+    /// Its text without constants, once it was needed.
+    shape: OnceLock<Option<Arc<str>>>,
 }
 
 impl fmt::Debug for PreparedInner {
@@ -82,6 +84,7 @@ impl Prepared {
                 untyped,
                 tokens,
                 state: Arc::clone(state),
+                shape: OnceLock::new(),
             }),
         })
     }
@@ -89,6 +92,12 @@ impl Prepared {
     /// The statement's text as it was given.
     pub fn sql(&self) -> &str {
         &self.inner.sql
+    }
+
+    /// The statement's text without constants; `None` when it has none, or too many to read.
+    pub(crate) fn shape(&self) -> Option<Arc<str>> {
+        let shape = self.inner.shape.get_or_init(|| crate::plan_guard::shape(&self.inner.sql).map(Arc::from));
+        shape.as_ref().map(Arc::clone)
     }
 
     /// Schema of the result. A statement that changes something returns one `count` column of type `UInt64`.

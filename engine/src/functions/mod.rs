@@ -1,7 +1,9 @@
 //! Scalar functions that stand for operators of SQL, and those of Postgres that DataFusion does not have.
 
+mod age;
 mod at_time_zone;
 mod buckets;
+mod clock;
 mod intervals;
 mod list_has_null;
 mod lists;
@@ -9,6 +11,7 @@ mod numbers;
 mod round;
 mod rule;
 mod session;
+mod shifted;
 mod texts;
 mod times;
 mod unchanged;
@@ -21,14 +24,15 @@ pub(crate) use list_has_null::NAME as LIST_HAS_NULL;
 pub(crate) use lists::{LISTS_OVERLAP, is_list};
 pub(crate) use round::ROUND_BY;
 pub(crate) use session::of_user;
+pub(crate) use shifted::{resolved, shifted};
 
 /// All of them but those of a user.
 pub(crate) fn all() -> Vec<ScalarUDF> {
-    let rules = [numbers::RULES, texts::RULES, times::RULES, intervals::RULES, lists::RULES];
+    let rules = [numbers::RULES, texts::RULES, times::RULES, age::RULES, intervals::RULES, lists::RULES];
     let mut all: Vec<ScalarUDF> = rules.into_iter().flatten().map(rule::function).collect();
     all.extend(session::all());
     all.extend(buckets::all());
     all.extend(round::all());
-    all.extend([unchanged::function(), at_time_zone::function(), list_has_null::function()]);
+    all.extend([clock::function(), unchanged::function(), at_time_zone::function(), list_has_null::function()]);
     all
 }

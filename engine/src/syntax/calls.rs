@@ -2,8 +2,8 @@
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, GroupByExpr, Ident, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, TimezoneInfo,
-    UnaryOperator, Value,
+    FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem, SetExpr,
+    TimezoneInfo, UnaryOperator, Value,
 };
 use headwater_common::{Error, Result};
 
@@ -19,6 +19,9 @@ const INTERVAL_PARTS: [&str; 7] = ["years", "months", "weeks", "days", "hours", 
 /// Names that stand for calls without parentheses.
 const BARE: [&str; 2] = ["current_schema", "current_catalog"];
 
+/// Functions that DataFusion has under other names.
+const RENAMED: [(&str, &str); 3] = [("ceiling", "ceil"), ("every", "bool_and"), ("variance", "var_samp")];
+
 /// Rewrites one expression whose parts are right already.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
     if let Expr::Identifier(name) = expr
@@ -29,6 +32,11 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
         return Ok(());
     }
     let Expr::Function(function) = expr else { return Ok(()) };
+    if let [ObjectNamePart::Identifier(name)] = function.name.0.as_mut_slice()
+        && let Some((_, known)) = RENAMED.iter().find(|(other, _)| *other == normalized(name))
+    {
+        *name = Ident::new(*known);
+    }
     let Some(name) = plain_name(function) else { return Ok(()) };
     match name.as_str() {
         "mod" => {
@@ -71,6 +79,15 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
         "array_replace" | "list_replace" => function.name = ObjectName::from(vec![Ident::new("array_replace_all")]),
         "array_remove" | "list_remove" => function.name = ObjectName::from(vec![Ident::new("array_remove_all")]),
         "make_interval" => interval_parts(function)?,
+        "age" => {
+            if let Some([time]) = arguments(function) {
+                *expr = call("age", vec![call("current_date", Vec::new()), time]);
+            }
+        }
+        "regexp_substr" => {
+            let given = arguments_of(function).unwrap_or_default();
+            *expr = matched_part(given)?;
+        }
         "array" => {
             if let FunctionArguments::Subquery(query) = &function.args {
                 *expr = collected(query.as_ref().clone())?;
@@ -111,6 +128,31 @@ fn is_number(expr: &Expr) -> bool {
 
 fn nested(expr: Expr) -> Expr {
     Expr::Nested(Box::new(expr))
+}
+
+/// `regexp_substr(text, pattern [, start [, 1 [, flags]]])` as the whole match that `regexp_match` finds.
+fn matched_part(mut given: Vec<Expr>) -> Result<Expr> {
+    let usage =
+        || Error::unsupported("regexp_substr takes (text, pattern [, start [, 1 [, flags]]]) and finds the first match");
+    let one = |expr: &Expr| matches!(expr, Expr::Value(v) if matches!(&v.value, Value::Number(digits, _) if digits == "1"));
+    let flags = if given.len() == 5 { given.pop() } else { None };
+    if given.len() == 4 && !given.pop().as_ref().is_some_and(one) {
+        return Err(usage());
+    }
+    let start = if given.len() == 3 { given.pop() } else { None };
+    let Ok([text, pattern]) = <[Expr; 2]>::try_from(given) else { return Err(usage()) };
+    let text = match start {
+        Some(start) => call("substr", vec![text, start]),
+        None => text,
+    };
+    let quoted = |text: &str| Box::new(Expr::Value(Value::SingleQuotedString(text.to_owned()).into()));
+    let joined = |left, right| Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right };
+    // A group around the whole pattern is the first one.
+    let whole = nested(joined(Box::new(joined(quoted("("), Box::new(nested(pattern)))), quoted(")")));
+    let mut arguments = vec![text, whole];
+    arguments.extend(flags);
+    let first = Expr::Value(Value::Number("1".to_owned(), false).into());
+    Ok(call("array_element", vec![call("regexp_match", arguments), first]))
 }
 
 /// All seven arguments of `make_interval` in their order.

@@ -10,7 +10,10 @@ mod fetch;
 mod like_escape;
 mod operators;
 mod ordinals;
-mod power;
+mod own_casts;
+mod precedence;
+mod procedures;
+mod row_subqueries;
 mod rows;
 mod time_zone;
 mod timestamps;
@@ -29,9 +32,12 @@ use headwater_common::{Error, Result};
 /// Puts a statement right, or refuses what would be read otherwise than it says.
 pub(crate) fn correct(statement: &mut Statement) -> Result<()> {
     let Some(inner) = inner_mut(statement) else { return Ok(()) };
+    procedures::rewrite(inner)?;
     assignments::check(inner)?;
     assignments::mark(inner);
-    VisitMut::visit(inner, &mut Corrector).break_value().map_or(Ok(()), Err)
+    VisitMut::visit(inner, &mut Corrector).break_value().map_or(Ok(()), Err)?;
+    own_casts::of_insert(inner);
+    Ok(())
 }
 
 /// The statement itself, or the one that EXPLAIN explains; `None` for forms of DataFusion's own.
@@ -62,12 +68,13 @@ impl VisitorMut for Corrector {
     }
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        own_casts::of_recursion(query);
         step(using_joins::resolve(query))
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         ordinals::resolve(select);
-        ControlFlow::Continue(())
+        step(row_subqueries::in_filter(select))
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
@@ -76,7 +83,7 @@ impl VisitorMut for Corrector {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         distinct_from::regroup(expr);
-        power::regroup(expr);
+        precedence::regroup(expr);
         ControlFlow::Continue(())
     }
 
@@ -86,8 +93,9 @@ impl VisitorMut for Corrector {
         time_zone::rewrite(expr);
         timestamps::rewrite(expr);
         between::rewrite(expr);
-        operators::rewrite(expr);
+        step(operators::rewrite(expr))?;
         step(rows::rewrite(expr))?;
+        step(row_subqueries::as_value(expr))?;
         step(like_escape::rewrite(expr))?;
         step(calls::rewrite(expr))
     }

@@ -36,7 +36,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
     }
 }
 
-fn tuple(expr: &Expr) -> Option<&[Expr]> {
+pub(super) fn tuple(expr: &Expr) -> Option<&[Expr]> {
     match expr {
         Expr::Tuple(items) if items.len() > 1 => Some(items),
         Expr::Nested(inner) => tuple(inner),
@@ -44,7 +44,7 @@ fn tuple(expr: &Expr) -> Option<&[Expr]> {
     }
 }
 
-fn compared(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Option<Expr>> {
+pub(super) fn compared(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Option<Expr>> {
     use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
     Ok(Some(match op {
         Eq | NotEq => {

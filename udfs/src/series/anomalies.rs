@@ -78,7 +78,7 @@ struct Anomalies {
 }
 
 impl GroupFunction for Anomalies {
-    fn run(&self, group: &RecordBatch, _cancel: &Cancel) -> Result<RecordBatch> {
+    fn run(&self, group: &RecordBatch, cancel: &Cancel) -> Result<RecordBatch> {
         let observed = self.columns.read(group)?;
         let ids = self.columns.ids.len();
         // With a second table only its rows are returned; those of the first one are what came before.
@@ -91,7 +91,8 @@ impl GroupFunction for Anomalies {
         check_finite(&observed.values)?;
         let scale = scale_for_squares(&observed.values);
         let scaled: Vec<f64> = observed.values.iter().map(|v| v * scale).collect();
-        let scores = self.detector.detect(&scaled, self.level);
+        let scores = self.detector.detect_until(&scaled, self.level, cancel);
+        cancel.check()?;
         if !matches!(scores.status, Status::Ok | Status::Constant) && self.columns.aborts {
             return Err(Error::invalid(scores.status.to_string()));
         }

@@ -60,12 +60,13 @@ fn mean(values: &[f64]) -> f64 {
 }
 
 impl GroupFunction for Changes {
-    fn run(&self, group: &RecordBatch, _cancel: &Cancel) -> Result<RecordBatch> {
+    fn run(&self, group: &RecordBatch, cancel: &Cancel) -> Result<RecordBatch> {
         let observed = self.columns.read(group)?;
         check_finite(&observed.values)?;
         let scale = scale_for_squares(&observed.values);
         let scaled: Vec<f64> = observed.values.iter().map(|v| v * scale).collect();
-        let (changes, status) = self.pelt.detect(&scaled);
+        let (changes, status) = self.pelt.detect_until(&scaled, cancel);
+        cancel.check()?;
         if !matches!(status, Status::Ok | Status::Constant) {
             return Err(Error::invalid(status.to_string()));
         }

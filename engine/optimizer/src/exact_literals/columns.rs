@@ -10,6 +10,7 @@ use datafusion::prelude::Expr;
 
 use super::float::{as_float, is_float};
 use super::meet::type_of;
+use super::texts::{as_number, column_as_numbers, is_text};
 
 /// Whether values of a type are days.
 pub(super) fn is_date(data_type: &DataType) -> bool {
@@ -52,17 +53,19 @@ fn converted(expr: Expr, to: DataType) -> Expr {
 }
 
 /// Keys of a join are pairs of its two sides.
-pub(super) fn rewrite_keys(mut join: Join) -> Join {
+pub(super) fn rewrite_keys(mut join: Join) -> Result<Join> {
     let (left, right) = (Arc::clone(join.left.schema()), Arc::clone(join.right.schema()));
     for (a, b) in &mut join.on {
         let (a_type, b_type) = (type_of(a, &left), type_of(b, &right));
         for (key, own, other) in [(a, &a_type, &b_type), (b, &b_type, &a_type)] {
-            if let Some(to) = target(own, &[own, other]) {
+            if is_text(own) && other.is_decimal() {
+                *key = as_number(std::mem::take(key))?;
+            } else if let Some(to) = target(own, &[own, other]) {
                 *key = converted(std::mem::take(key), to);
             }
         }
     }
-    join
+    Ok(join)
 }
 
 /// Each column of a UNION has one type in all of its parts.
@@ -100,10 +103,14 @@ fn with_columns(plan: &Arc<LogicalPlan>, met: &[Vec<&DataType>]) -> Result<Optio
 pub(super) fn rewrite_in(found: InSubquery, schema: &DFSchema) -> Result<Expr> {
     let InSubquery { mut expr, mut subquery, negated } = found;
     let (value, column) = (type_of(&expr, schema), subquery.subquery.schema().field(0).data_type().clone());
-    if let Some(to) = target(&value, &[&value, &column]) {
+    if is_text(&value) && column.is_decimal() {
+        *expr = as_number(*expr)?;
+    } else if let Some(to) = target(&value, &[&value, &column]) {
         *expr = converted(*expr, to);
     }
-    if let Some(changed) = with_columns(&subquery.subquery, &[vec![&column, &value]])? {
+    if value.is_decimal() && is_text(&column) {
+        subquery = Subquery { subquery: Arc::new(column_as_numbers(&subquery.subquery)?), ..subquery };
+    } else if let Some(changed) = with_columns(&subquery.subquery, &[vec![&column, &value]])? {
         subquery = Subquery { subquery: Arc::new(changed), ..subquery };
     }
     Ok(Expr::InSubquery(InSubquery { expr, subquery, negated }))

@@ -12,10 +12,11 @@ use datafusion::prelude::Expr;
 
 use super::float::{as_float, is_float};
 use super::origin::Origins;
-use super::times;
+use super::{texts, times};
 
 /// Values that are compared with each other. Whatever their types become, the result is a boolean.
 pub(super) fn meet_compared(all: &mut [Expr], schema: &DFSchema, origins: &Origins<'_>) -> Result<()> {
+    texts::as_numbers(all, schema)?;
     meet_as(all, schema, origins, false)
 }
 
@@ -47,6 +48,7 @@ pub(super) fn is_comparison(op: Operator) -> bool {
 
 /// The two sides of a comparison, and how they are compared then.
 pub(super) fn compare(sides: &mut [Expr; 2], op: Operator, schema: &DFSchema, origins: &Origins<'_>) -> Result<Operator> {
+    texts::as_numbers(sides, schema)?;
     let [left, right] = sides;
     if type_of(left, schema).is_integer()
         && let Some((whole, op)) = whole_bound(right, op)
@@ -124,7 +126,8 @@ pub(super) fn type_of(expr: &Expr, schema: &DFSchema) -> DataType {
     expr.get_type(schema).unwrap_or(DataType::Null)
 }
 
-fn types(all: &[Expr], schema: &DFSchema) -> Vec<DataType> {
+/// Their types.
+pub(super) fn types(all: &[Expr], schema: &DFSchema) -> Vec<DataType> {
     all.iter().map(|expr| type_of(expr, schema)).collect()
 }
 

@@ -6,12 +6,13 @@ mod float;
 mod meet;
 mod origin;
 mod pattern;
+mod texts;
 mod times;
 mod values;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{AggregateFunction, Case, GroupingSet, InList, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
@@ -32,6 +33,8 @@ use self::origin::{CHOOSING, Origins, keeps_digits};
 /// - in `/` and `%` with a literal, whose decimal quotients would have a few digits only,
 /// - as the argument of a function that does not keep digits.
 ///
+/// A text that is compared with decimals is a number of exactly its digits; DataFusion would round it to their scale.
+///
 /// A time that meets times of a column, such as `'9999-12-31'`, is brought to the unit of the column, and a date that meets times to
 /// theirs; DataFusion would bring both to nanoseconds, which end in the year 2262.
 ///
@@ -40,6 +43,11 @@ use self::origin::{CHOOSING, Origins, keeps_digits};
 pub struct ExactLiterals;
 
 impl ExactLiterals {
+    /// The decimal of exactly the digits of a text.
+    pub fn number(text: &str) -> Result<ScalarValue> {
+        texts::number(text)
+    }
+
     /// The plan with its literals put right. A text that is no time where a time must be is an error.
     pub fn rewrite(plan: LogicalPlan) -> Result<LogicalPlan> {
         if !is_concerned(&plan)? {
@@ -97,7 +105,7 @@ fn rewrite_node(plan: LogicalPlan, typed: bool, settled: bool) -> Result<Transfo
         LogicalPlan::Values(values) => return values::rewrite(values, typed, settled).map(Transformed::yes),
         LogicalPlan::Union(union) => return rewrite_union(union).map(Transformed::yes),
         LogicalPlan::TableScan(_) | LogicalPlan::EmptyRelation(_) => return Ok(Transformed::no(plan)),
-        LogicalPlan::Join(join) => LogicalPlan::Join(rewrite_keys(join)),
+        LogicalPlan::Join(join) => LogicalPlan::Join(rewrite_keys(join)?),
         other => other,
     };
     rewrite_node_with(plan, settled, &rewrite_expr)
@@ -228,7 +236,7 @@ fn rewrite_case(case: Case, schema: &DFSchema, origins: &Origins<'_>) -> Result<
     let mut compared = expr.map(|e| *e);
     if let Some(value) = compared.take() {
         whens.push(value);
-        meet(&mut whens, schema, origins)?;
+        meet_compared(&mut whens, schema, origins)?;
         compared = whens.pop();
     }
     let otherwise = if has_else { thens.pop().map(Box::new) } else { None };

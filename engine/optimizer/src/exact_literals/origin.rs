@@ -29,7 +29,9 @@ const KEEPING: &[&str] = &[
     "lead",
     "max",
     "min",
+    "mode",
     "nth_value",
+    "percentile_disc",
     "round",
     "sum",
 ];
