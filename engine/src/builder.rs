@@ -162,7 +162,7 @@ impl EngineBuilder {
         });
         let own = MemoryCatalogProvider::new();
         own.register_schema("public", Arc::new(MemorySchemaProvider::new())).map_err(crate::error::classify)?;
-        let own = WithSystem::new(Arc::new(own), crate::system::schema(Arc::clone(&sources)), &sources.list);
+        let own = WithSystem::new(Arc::new(own), crate::system::schema(&sources), &sources.list);
         sources.list.register_catalog(OWN_CATALOG.to_owned(), Arc::new(own));
         let runtime = runtime(&config)?;
         let on = |rule: &str| !without.iter().any(|name| name == rule);

@@ -90,7 +90,7 @@ impl Sources {
         self.registry.add(Arc::clone(&source))?;
         let catalog = Arc::new(SourceCatalog::new(source));
         self.catalogs.write().insert(name.to_owned(), Arc::clone(&catalog));
-        let system = crate::system::schema(Arc::clone(self));
+        let system = crate::system::schema(self);
         let face = WithSystem::new(Arc::new(SharedCatalog(Arc::clone(&catalog))), system, &self.list);
         self.list.register_catalog(name.to_owned(), Arc::new(face));
         Ok(catalog)

@@ -15,7 +15,7 @@ mod sources;
 mod unavailable;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
@@ -47,13 +47,14 @@ enum Content {
 }
 
 /// The `system` schema over these sources.
-pub(crate) fn schema(sources: Arc<Sources>) -> Arc<dyn SchemaProvider> {
-    Arc::new(SystemSchema { sources })
+pub(crate) fn schema(sources: &Arc<Sources>) -> Arc<dyn SchemaProvider> {
+    Arc::new(SystemSchema { sources: Arc::downgrade(sources) })
 }
 
 #[derive(Debug)]
 struct SystemSchema {
-    sources: Arc<Sources>,
+    /// They hold the catalogs, which hold this: an engine that is dropped must end its connections.
+    sources: Weak<Sources>,
 }
 
 const TABLES: &[(&str, Columns, Content)] = &[
@@ -79,9 +80,10 @@ impl SchemaProvider for SystemSchema {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let Some((name, columns, content)) = TABLES.iter().find(|(n, ..)| *n == name) else { return Ok(None) };
+        let Some(sources) = self.sources.upgrade() else { return Ok(None) };
         let fields = columns.iter().map(|(name, t)| Field::new(*name, t.clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Ok(Some(Arc::new(SystemTable { name, schema, content: *content, sources: Arc::clone(&self.sources) })))
+        Ok(Some(Arc::new(SystemTable { name, schema, content: *content, sources })))
     }
 
     fn table_exist(&self, name: &str) -> bool {
