@@ -11,6 +11,7 @@ mod like_escape;
 mod operators;
 mod ordinals;
 mod power;
+mod procedures;
 mod rows;
 mod time_zone;
 mod using_joins;
@@ -28,6 +29,7 @@ use headwater_common::{Error, Result};
 /// Puts a statement right, or refuses what would be read otherwise than it says.
 pub(crate) fn correct(statement: &mut Statement) -> Result<()> {
     let Some(inner) = inner_mut(statement) else { return Ok(()) };
+    procedures::rewrite(inner)?;
     assignments::check(inner)?;
     assignments::mark(inner);
     VisitMut::visit(inner, &mut Corrector).break_value().map_or(Ok(()), Err)
