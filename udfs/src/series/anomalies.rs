@@ -77,7 +77,7 @@ struct Anomalies {
 }
 
 impl GroupFunction for Anomalies {
-    fn run(&self, group: &RecordBatch, _cancel: &Cancel) -> Result<RecordBatch> {
+    fn run(&self, group: &RecordBatch, cancel: &Cancel) -> Result<RecordBatch> {
         let observed = self.columns.read(group)?;
         let ids = self.columns.ids.len();
         // With a second table only its rows are returned; those of the first one are what came before.
@@ -87,7 +87,8 @@ impl GroupFunction for Anomalies {
         if kept.is_empty() {
             return Ok(RecordBatch::new_empty(Arc::clone(&self.schema)));
         }
-        let scores = self.detector.detect(&observed.values, self.level);
+        let scores = self.detector.detect_until(&observed.values, self.level, cancel);
+        cancel.check()?;
         if !matches!(scores.status, Status::Ok | Status::Constant) && self.columns.aborts {
             return Err(Error::invalid(scores.status.to_string()));
         }

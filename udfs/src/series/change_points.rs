@@ -59,9 +59,10 @@ fn mean(values: &[f64]) -> f64 {
 }
 
 impl GroupFunction for Changes {
-    fn run(&self, group: &RecordBatch, _cancel: &Cancel) -> Result<RecordBatch> {
+    fn run(&self, group: &RecordBatch, cancel: &Cancel) -> Result<RecordBatch> {
         let observed = self.columns.read(group)?;
-        let (changes, status) = self.pelt.detect(&observed.values);
+        let (changes, status) = self.pelt.detect_until(&observed.values, cancel);
+        cancel.check()?;
         if !matches!(status, Status::Ok | Status::Constant) {
             return Err(Error::invalid(status.to_string()));
         }

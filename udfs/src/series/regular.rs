@@ -69,6 +69,13 @@ impl Regular {
         Regularize { frequency: Some(frequency), ..self.rule.clone() }.series(times, values)
     }
 
+    /// The same up to its last value, and how many steps after it have a time and no value: a line has nothing to end at there.
+    pub(crate) fn observed(&self, times: &[i64], values: &[f64]) -> Result<(Series, usize)> {
+        let mut series = self.series(times, values)?;
+        let ahead = if self.rule.fill == Fill::Linear { series.cut_unobserved_end(times, values) } else { 0 };
+        Ok((series, ahead))
+    }
+
     /// Seasons that a model may look for in a series.
     pub(crate) fn seasons(&self, series: &Series) -> Vec<usize> {
         match &self.periods {
