@@ -25,6 +25,7 @@ mod join_order;
 mod learning;
 mod ml;
 mod models;
+mod models_store;
 mod mongodb;
 mod mongodb_faults;
 mod mongodb_filters;
