@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, Float64Builder, Int64Builder, RecordBatch, RecordBatchOptions, StringBuilder, TimestampNanosecondBuilder,
+    ArrayRef, Float64Builder, Int64Builder, RecordBatch, RecordBatchOptions, StringBuilder, TimestampMillisecondBuilder,
 };
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
@@ -263,7 +263,7 @@ enum Cells {
     Text(StringBuilder),
     Whole(Int64Builder),
     Float(Float64Builder),
-    Time(TimestampNanosecondBuilder),
+    Time(TimestampMillisecondBuilder),
 }
 
 /// The columns of a batch.
@@ -280,7 +280,7 @@ impl Columns {
                 Cells::Whole(Int64Builder::new())
             }
             Cell::Part(_) => Cells::Text(StringBuilder::new()),
-            Cell::Bucket => Cells::Time(TimestampNanosecondBuilder::new()),
+            Cell::Bucket => Cells::Time(TimestampMillisecondBuilder::new()),
             Cell::Count => Cells::Whole(Int64Builder::new()),
             Cell::Min | Cell::Max => Cells::Float(Float64Builder::new()),
         };
@@ -296,7 +296,7 @@ impl Columns {
                 (Cell::Part(i), Cells::Whole(builder)) => {
                     builder.append_value(std::str::from_utf8(parts.get(*i)?).ok()?.parse().ok()?);
                 }
-                (Cell::Bucket, Cells::Time(builder)) => builder.append_value(bucket.checked_mul(1_000_000)?),
+                (Cell::Bucket, Cells::Time(builder)) => builder.append_value(bucket),
                 // A count comes as a number with a point; up to 2^53 it is exact.
                 (Cell::Count, Cells::Whole(builder)) => builder.append_value(*values.next()? as i64),
                 (Cell::Min | Cell::Max, Cells::Float(builder)) => {

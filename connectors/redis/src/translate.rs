@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction};
 use datafusion::logical_expr::{Aggregate, LogicalPlan, TableScan};
@@ -118,7 +118,7 @@ fn translate_aggregate(source: &RedisSource, aggregate: &Aggregate) -> Outcome<R
     for (column, cell) in columns.iter().zip(&cells) {
         let fits = match cell {
             Cell::Part(_) => matches!(column.field.data_type(), DataType::Utf8 | DataType::Int64),
-            Cell::Bucket => *column.field.data_type() == bucket(),
+            Cell::Bucket => *column.field.data_type() == timestamp(),
             Cell::Count => *column.field.data_type() == DataType::Int64,
             Cell::Min | Cell::Max => *column.field.data_type() == DataType::Float64,
         };
@@ -203,11 +203,6 @@ fn group(table: &Table, expr: &Expr, width: &mut Option<i64>) -> Outcome<Cell> {
             let [Expr::Literal(interval, _), time] = args.as_slice() else {
                 return Err(keep("date_bin with an origin is computed here"));
             };
-            // The function computes with nanoseconds.
-            let time = match time {
-                Expr::Cast(cast) if *cast.field.data_type() == bucket() => cast.expr.as_ref(),
-                other => other,
-            };
             if role(time) != Some((&Role::Timestamp, &timestamp())) {
                 return Err(keep("date_bin must be of the timestamp"));
             }
@@ -216,11 +211,6 @@ fn group(table: &Table, expr: &Expr, width: &mut Option<i64>) -> Outcome<Cell> {
         }
         _ => Err(keep("groups are parts of the key and buckets of time")),
     }
-}
-
-/// The type of the begin of a bucket.
-fn bucket() -> DataType {
-    DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))
 }
 
 /// A length of time that is the same everywhere on the time line.
