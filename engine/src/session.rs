@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::error::{classify, of_statement};
 use crate::explain::{self, Explained};
 use crate::float_literals;
+use crate::function_hint;
 use crate::guard::balance::balance;
 use crate::guard::concat::CapFunctions;
 use crate::guard::{expansion, kinds, multisets, planning, shape, subqueries};
@@ -223,7 +224,7 @@ impl Session {
             multisets::check(&mut statement)?;
             view_arguments::resolve(&mut statement, &mut state, &sources).await?;
             float_literals::mark(&mut statement);
-            json_operators::bind_tightly(&mut statement);
+            json_operators::bind_tightly(&mut statement)?;
             native_query::resolve(&statement, &mut state, &sources, engine.allow_native_queries).await?;
             for resolve in resolvers {
                 resolve(&statement, &mut state).await?;
@@ -233,6 +234,7 @@ impl Session {
                     unique_names::make_all(&mut statement);
                     state.statement_to_plan(statement).await
                 }
+                Err(e) => Err(function_hint::steady(e, &state)),
                 planned => planned,
             };
             let plan = plan.and_then(ExactLiterals::rewrite).and_then(scans_apart::make).map_err(classify)?;

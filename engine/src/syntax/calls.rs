@@ -1,12 +1,14 @@
 //! Calls of functions in forms that DataFusion has.
 
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, GroupByExpr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, TimezoneInfo, Value,
+    BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArguments, GroupByExpr, Ident, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, TimezoneInfo,
+    Value,
 };
 use headwater_common::{Error, Result};
 
-use super::{call, normalized, placeholder};
+use super::{binary, call, cast, nested, normalized, number, placeholder};
 /// Name of the function for AT TIME ZONE.
 const AT_TIME_ZONE: &str = "at_time_zone";
 
@@ -44,15 +46,19 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
             let zero = call("arrow_cast", vec![Expr::Value(Value::Number("0".to_owned(), false).into()), own_type]);
             *expr = call("nullif", vec![length, zero]);
         }
+        // Under these names DataFusion changes the first such element only.
+        "array_remove" => function.name = ObjectName::from(vec![Ident::new("array_remove_all")]),
+        "array_replace" => function.name = ObjectName::from(vec![Ident::new("array_replace_all")]),
+        "lpad" | "rpad" => no_negative_length(function),
+        "array_ndims" => {
+            if let Some([array]) = arguments(function) {
+                let dimensions = std::mem::replace(expr, placeholder());
+                *expr = nested(unless(call("empty", vec![array]), placeholder(), dimensions));
+            }
+        }
         "date_trunc" => {
             if let Some([unit, time, zone]) = arguments(function) {
-                let instant = Expr::Cast {
-                    kind: CastKind::Cast,
-                    expr: Box::new(time),
-                    data_type: DataType::Timestamp(None, TimezoneInfo::Tz),
-                    array: false,
-                    format: None,
-                };
+                let instant = cast(time, DataType::Timestamp(None, TimezoneInfo::Tz));
                 let clock = call(AT_TIME_ZONE, vec![instant, zone.clone()]);
                 *expr = call(AT_TIME_ZONE, vec![call("date_trunc", vec![unit, clock]), zone]);
             }
@@ -75,7 +81,8 @@ fn plain_name(function: &Function) -> Option<String> {
     plain.then(|| normalized(name))
 }
 
-fn arguments_of(function: &Function) -> Option<Vec<Expr>> {
+/// The arguments of a call, if all of them have their place and no name.
+pub(super) fn arguments_of(function: &Function) -> Option<Vec<Expr>> {
     let FunctionArguments::List(list) = &function.args else { return None };
     let each = list.args.iter().map(|argument| match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
@@ -84,12 +91,31 @@ fn arguments_of(function: &Function) -> Option<Vec<Expr>> {
     each.collect()
 }
 
-fn arguments<const N: usize>(function: &Function) -> Option<[Expr; N]> {
-    arguments_of(function)?.try_into().ok()
+/// A text of a negative length is one of none; DataFusion breaks down over it.
+fn no_negative_length(function: &mut Function) {
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(length))) = list.args.get_mut(1)
+        && !matches!(length, Expr::Value(_))
+    {
+        let value = nested(std::mem::replace(length, placeholder()));
+        let negative = binary(value.clone(), BinaryOperator::Lt, number("0"));
+        *length = unless(negative, number("0"), value);
+    }
 }
 
-fn nested(expr: Expr) -> Expr {
-    Expr::Nested(Box::new(expr))
+/// `CASE WHEN condition THEN instead ELSE value END`.
+fn unless(condition: Expr, instead: Expr, value: Expr) -> Expr {
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen { condition, result: instead }],
+        else_result: Some(Box::new(value)),
+    }
+}
+
+fn arguments<const N: usize>(function: &Function) -> Option<[Expr; N]> {
+    arguments_of(function)?.try_into().ok()
 }
 
 /// All seven arguments of `make_interval` in their order.

@@ -12,11 +12,12 @@ use datafusion::prelude::Expr;
 
 use super::float::{as_float, is_float};
 use super::origin::Origins;
-use super::times;
+use super::{bytes, times};
 
 /// Values that are compared with each other or from which one is chosen.
 pub(super) fn meet(all: &mut [Expr], schema: &DFSchema, origins: &Origins<'_>) -> Result<()> {
     let types = types(all, schema);
+    bytes::meet(all, &types)?;
     if !types.iter().any(DataType::is_decimal) {
         return times::meet(all, &types);
     }

@@ -1,5 +1,6 @@
 //! Literals keep their digits and find the type of what they meet.
 
+mod bytes;
 mod float;
 mod meet;
 mod origin;
@@ -22,6 +23,8 @@ use datafusion::logical_expr::{
 };
 use datafusion::prelude::Expr;
 
+pub use self::bytes::bytes_of;
+use self::bytes::is_binary;
 use self::float::{as_float, folded, is_float};
 use self::meet::{arithmetic, compare, is_comparison, meet, quotient, type_of};
 use self::origin::{CHOOSING, Origins, keeps_digits};
@@ -34,6 +37,8 @@ use self::origin::{CHOOSING, Origins, keeps_digits};
 /// - when one of those that meet is floating point (DataFusion would compare both as `Decimal(30, 15)`),
 /// - in `/` and `%` with a literal, whose decimal quotients would have a few digits only,
 /// - as the argument of a function that does not keep digits.
+///
+/// A text that meets bytes says bytes as in Postgres, and one that meets truth values may say one.
 ///
 /// A time that meets times of a column, such as `'9999-12-31'`, is brought to the unit of the column; DataFusion would bring both to
 /// nanoseconds, which end in the year 2262.
@@ -55,7 +60,8 @@ impl ExactLiterals {
 
 /// Whether there is anything to put right.
 fn is_concerned(plan: &LogicalPlan) -> Result<bool> {
-    let concerns = |t: &DataType| t.is_decimal() || matches!(t, DataType::Timestamp(..));
+    let concerns =
+        |t: &DataType| t.is_decimal() || is_binary(t) || matches!(t, DataType::Timestamp(..) | DataType::Boolean);
     let is_literal = |expr: &Expr| match expr {
         Expr::ScalarFunction(call) => call.func.name() == "to_char",
         Expr::Literal(value, _) => concerns(&value.data_type()),

@@ -127,7 +127,7 @@ fn fraction_digits(text: &str) -> usize {
 }
 
 /// The text of a text literal.
-fn text_of(expr: &Expr) -> Option<&str> {
+pub(super) fn text_of(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Literal(ScalarValue::Utf8(v) | ScalarValue::LargeUtf8(v) | ScalarValue::Utf8View(v), _) => v.as_deref(),
         _ => None,
