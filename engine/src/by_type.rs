@@ -11,7 +11,7 @@ use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{Between, BinaryExpr, ExprSchemable, Operator, ScalarUDF, binary_expr, lit};
 use datafusion::prelude::Expr;
 
-use crate::functions::{self, LIST_ORDER, OCTET_LENGTH, is_list};
+use crate::functions::{self, LIST_HAS_NULL, LIST_ORDER, OCTET_LENGTH, is_list};
 
 /// Compares lists as ORDER BY sorts them, and counts the bytes of bytes.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct ByType {
 
 impl ByType {
     pub(crate) fn new() -> Self {
-        let all = functions::all().into_iter().filter(|f| [LIST_ORDER, OCTET_LENGTH].contains(&f.name()));
+        let all = functions::all().into_iter().filter(|f| [LIST_HAS_NULL, LIST_ORDER, OCTET_LENGTH].contains(&f.name()));
         Self { functions: all.map(Arc::new).collect() }
     }
 
@@ -47,6 +47,12 @@ impl ByType {
                 let [value] = args.as_slice() else { return None };
                 let bytes = value.get_type(schema).is_ok_and(|t| t.is_binary());
                 if bytes { self.call(OCTET_LENGTH, vec![value.clone()]) } else { None }
+            }
+            // A null is in no list.
+            Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "array_has_all" => {
+                let [_, part] = args.as_slice() else { return None };
+                let has_null = self.call(LIST_HAS_NULL, vec![part.clone()])?;
+                Some(Expr::Not(Box::new(has_null)).and(expr.clone()))
             }
             _ => None,
         }

@@ -11,7 +11,7 @@
 //! | [`FirstOfSubquery`] | analyzer | a value of the first row of a correlated sub-query is an aggregate |
 //! | [`JoinCorrelatedAggregates`] | analyzer | aggregates of rows that other conditions than `=` find are groups of a join |
 //! | [`NumberLateralRows`] | analyzer | LATERAL with LIMIT is a join whose rows are numbered |
-//! | [`UnnestLateral`] | analyzer | LATERAL unnest of lists of the left side is an unnest of it |
+//! | [`UnnestLateral`] | analyzer | LATERAL that reads no table is computed over the left side |
 //! | [`ExactLiterals`] | when a statement is bound | literals keep their digits and find the type of what they meet |
 //! | [`MarkSubqueryValues`] | logical | EXISTS outside of filters becomes a mark join |
 //! | [`FoldContradictions`] | logical | filters that no row can pass become empty relations |

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use headwater_common::{Error, Result};
 
-use super::{binary, call, cast, nested, normalized, number, placeholder};
+use super::{binary, call, cast, nested, normalized, number, placeholder, text};
 /// Name of the function for AT TIME ZONE.
 const AT_TIME_ZONE: &str = "at_time_zone";
 
@@ -49,6 +49,9 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
         // Under these names DataFusion changes the first such element only.
         "array_remove" => function.name = ObjectName::from(vec![Ident::new("array_remove_all")]),
         "array_replace" => function.name = ObjectName::from(vec![Ident::new("array_replace_all")]),
+        // As ORDER BY sorts.
+        "array_sort" | "list_sort" if arguments::<1>(function).is_some() => add(function, ["ASC", "NULLS LAST"]),
+        "encode" => padded(function),
         "lpad" | "rpad" => no_negative_length(function),
         "array_ndims" => {
             if let Some([array]) = arguments(function) {
@@ -84,11 +87,33 @@ fn plain_name(function: &Function) -> Option<String> {
 /// The arguments of a call, if all of them have their place and no name.
 pub(super) fn arguments_of(function: &Function) -> Option<Vec<Expr>> {
     let FunctionArguments::List(list) = &function.args else { return None };
-    let each = list.args.iter().map(|argument| match argument {
+    unnamed(&list.args)
+}
+
+/// Arguments that have their place and no name.
+pub(super) fn unnamed(arguments: &[FunctionArg]) -> Option<Vec<Expr>> {
+    let each = arguments.iter().map(|argument| match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
         _ => None,
     });
     each.collect()
+}
+
+fn add<const N: usize>(function: &mut Function, texts: [&str; N]) {
+    if let FunctionArguments::List(list) = &mut function.args {
+        list.args.extend(texts.map(|value| FunctionArg::Unnamed(FunctionArgExpr::Expr(text(value)))));
+    }
+}
+
+/// `encode(x, 'base64')` fills the last four characters up.
+fn padded(function: &mut Function) {
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))) = list.args.get_mut(1)
+        && let Value::SingleQuotedString(name) = &mut value.value
+        && name.eq_ignore_ascii_case("base64")
+    {
+        *name = "base64pad".to_owned();
+    }
 }
 
 /// A text of a negative length is one of none; DataFusion breaks down over it.

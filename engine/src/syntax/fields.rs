@@ -1,10 +1,13 @@
-//! `(record).field`: a field of a record by its name.
+//! `(record).field`, a field of a record by its name, and `list[2:]`, a slice to an end of a list.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr};
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Subscript};
 
-use super::{normalized, text};
+use super::{normalized, number, text};
 
-/// Writes the name of a field as the text that DataFusion looks for.
+/// More elements than a list has.
+const END: &str = "2147483647";
+
+/// Writes the name of a field as the text that DataFusion looks for, and the ends of slices as numbers.
 pub(super) fn rewrite(expr: &mut Expr) {
     let Expr::CompoundFieldAccess { access_chain, .. } = expr else { return };
     for access in access_chain {
@@ -12,6 +15,10 @@ pub(super) fn rewrite(expr: &mut Expr) {
             && let Expr::Identifier(name) = &*field
         {
             *field = text(&normalized(name));
+        }
+        if let AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, .. }) = access {
+            lower_bound.get_or_insert_with(|| number("1"));
+            upper_bound.get_or_insert_with(|| number(END));
         }
     }
 }

@@ -39,7 +39,7 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("first_of_subquery", "a value of the first row of a correlated sub-query is an aggregate"),
     ("join_correlated_aggregates", "aggregates of rows that other conditions than = find are groups of a join"),
     ("number_lateral_rows", "LATERAL with LIMIT is a join whose rows are numbered"),
-    ("unnest_lateral", "LATERAL unnest of lists of the left side is an unnest of it"),
+    ("unnest_lateral", "LATERAL that reads no table is computed over the left side"),
     ("drop_referenced_joins", "joins with a table in which every row has its match are left out"),
     ("merge_self_joins", "a table that is joined with itself on a key is read once"),
     ("reduce_group_keys", "GROUP BY a key of a table leaves its other columns out"),

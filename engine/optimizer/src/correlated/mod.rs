@@ -6,7 +6,7 @@
 //! | `first_of_subquery.rs` | a value of the first row |
 //! | `join_correlated_aggregates.rs` | an aggregate over rows that are found by other conditions than `=` |
 //! | `number_lateral_rows.rs` | LATERAL with LIMIT or with such an aggregate |
-//! | `unnest_lateral.rs` | LATERAL unnest of lists of the row around |
+//! | `unnest_lateral.rs` | LATERAL that reads no table |
 
 mod block;
 mod first_of_subquery;

@@ -1,4 +1,4 @@
-//! `FROM t, unnest(t.list)`: an unnest of each row around.
+//! `FROM t, unnest(t.list)` and `FROM t, LATERAL (SELECT t.a + 1)`: lists and values of each row around.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use datafusion::prelude::{Expr, lit};
 
 use super::block::recomputed;
 
-/// Rewrites a lateral join of which the right side unnests lists of the left side, and reads no table, to an unnest of the left side.
+/// Rewrites a lateral join of which the right side reads no table to what it computes, over the left side.
 ///
 /// `LEFT JOIN LATERAL unnest(...) ON true` keeps rows without elements: an empty list is a null there, which unnest keeps as a row.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ impl AnalyzerRule for UnnestLateral {
     }
 }
 
-/// The join as an unnest; `None` for any other join.
+/// The join without LATERAL; `None` for any other join.
 fn unnested(join: &Join) -> Result<Option<LogicalPlan>> {
     let right = match join.right.as_ref() {
         LogicalPlan::SubqueryAlias(alias) => alias.input.as_ref(),
@@ -56,7 +56,7 @@ fn unnested(join: &Join) -> Result<Option<LogicalPlan>> {
     let base: Vec<Expr> = left.columns().into_iter().enumerate().map(named).collect();
     let base = LogicalPlan::Projection(Projection::try_new(base, Arc::clone(&join.left))?);
     let over = Over { left, base, keeps_left };
-    let Some(plan) = over.plan(&subquery.subquery)?.filter(|_| has_unnest(&subquery.subquery)) else { return Ok(None) };
+    let Some(plan) = over.plan(&subquery.subquery)? else { return Ok(None) };
     let mut columns = Vec::with_capacity(join.schema.fields().len());
     for (i, (qualifier, field)) in left.iter().enumerate() {
         columns.push(Expr::Column(Column::from_name(around(i))).alias_qualified(qualifier.cloned(), field.name()));
@@ -113,6 +113,11 @@ impl Over<'_> {
                     columns.push(value.unalias().alias_qualified(name.0, name.1));
                 }
                 LogicalPlan::Projection(Projection::try_new(columns, Arc::new(input))?)
+            }
+            LogicalPlan::Filter(filter) if !self.keeps_left => {
+                let Some(input) = self.plan(&filter.input)? else { return Ok(None) };
+                let Some(condition) = self.expression(filter.predicate.clone())? else { return Ok(None) };
+                LogicalPlan::Filter(Filter::try_new(condition, Arc::new(input))?)
             }
             LogicalPlan::Unnest(unnest) if !has_unnest(&unnest.input) => {
                 let Some(input) = self.plan(&unnest.input)? else { return Ok(None) };
