@@ -35,7 +35,13 @@ pub(super) fn rewrite(table: &mut TableFactor) -> Result<()> {
 
 /// A series up to a value that is no constant, as the list that is unnested; DataFusion's has constants only.
 fn series(table: &mut TableFactor) {
-    let TableFactor::Function { name, args, alias, with_ordinality, .. } = table else { return };
+    let (name, args, alias, with_ordinality) = match table {
+        TableFactor::Function { name, args, alias, with_ordinality, .. } => (name, args, alias, with_ordinality),
+        TableFactor::Table { name, args: Some(args), alias, with_ordinality, .. } => {
+            (name, &mut args.args, alias, with_ordinality)
+        }
+        _ => return,
+    };
     let [part] = name.0.as_slice() else { return };
     let name = part.as_ident().map(normalized).unwrap_or_default();
     let Some(arguments) = unnamed(args) else { return };
