@@ -9,8 +9,14 @@ const END: &str = "2147483647";
 
 /// Writes the name of a field as the text that DataFusion looks for, and the ends of slices as numbers.
 pub(super) fn rewrite(expr: &mut Expr) {
-    let Expr::CompoundFieldAccess { access_chain, .. } = expr else { return };
-    for access in access_chain {
+    let Expr::CompoundFieldAccess { root, access_chain } = expr else { return };
+    let is_name = |access: &AccessExpr| matches!(access, AccessExpr::Dot(Expr::Identifier(_)));
+    // Names right behind a name are those of a table and its column.
+    let column = match root.as_ref() {
+        Expr::Identifier(_) => access_chain.iter().take_while(|access| is_name(access)).count(),
+        _ => 0,
+    };
+    for access in access_chain.iter_mut().skip(column) {
         if let AccessExpr::Dot(field) = access
             && let Expr::Identifier(name) = &*field
         {
