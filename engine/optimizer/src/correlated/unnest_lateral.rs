@@ -59,7 +59,8 @@ fn unnested(join: &Join) -> Result<Option<LogicalPlan>> {
     let Some(plan) = over.plan(&subquery.subquery)? else { return Ok(None) };
     let mut columns = Vec::with_capacity(join.schema.fields().len());
     for (i, (qualifier, field)) in left.iter().enumerate() {
-        columns.push(Expr::Column(Column::from_name(around(i))).alias_qualified(qualifier.cloned(), field.name()));
+        let Some(column) = carried_column(&plan, i) else { return Ok(None) };
+        columns.push(Expr::Column(column).alias_qualified(qualifier.cloned(), field.name()));
     }
     // The columns of the sub-query, in their order.
     let own = plan.schema().columns().into_iter().filter(|column| !column.name.starts_with(AROUND));
@@ -105,7 +106,7 @@ impl Over<'_> {
                 let mut columns: Vec<Expr> = carried(&input);
                 for expr in &projection.expr {
                     let name = expr.qualified_name();
-                    let Some(value) = self.expression(expr.clone())? else { return Ok(None) };
+                    let Some(value) = self.expression(expr.clone(), &input)? else { return Ok(None) };
                     let value = match self.keeps_left && !has_unnest(&projection.input) && is_list(&value, &input) {
                         true => filled(value)?,
                         false => value,
@@ -116,7 +117,7 @@ impl Over<'_> {
             }
             LogicalPlan::Filter(filter) if !self.keeps_left => {
                 let Some(input) = self.plan(&filter.input)? else { return Ok(None) };
-                let Some(condition) = self.expression(filter.predicate.clone())? else { return Ok(None) };
+                let Some(condition) = self.expression(filter.predicate.clone(), &input)? else { return Ok(None) };
                 LogicalPlan::Filter(Filter::try_new(condition, Arc::new(input))?)
             }
             LogicalPlan::Unnest(unnest) if !has_unnest(&unnest.input) => {
@@ -129,15 +130,15 @@ impl Over<'_> {
     }
 
     /// An expression of the sub-query; `None` when it names a column that is not of the left side.
-    fn expression(&self, expr: Expr) -> Result<Option<Expr>> {
+    fn expression(&self, expr: Expr, input: &LogicalPlan) -> Result<Option<Expr>> {
         let mut known = true;
         let replaced = expr.transform_up(|e| {
             let Expr::OuterReferenceColumn(_, column) = &e else {
                 known &= !matches!(e, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_));
                 return Ok(Transformed::no(e));
             };
-            match self.left.maybe_index_of_column(column) {
-                Some(i) => Ok(Transformed::yes(Expr::Column(Column::from_name(around(i))))),
+            match self.left.maybe_index_of_column(column).and_then(|i| carried_column(input, i)) {
+                Some(found) => Ok(Transformed::yes(Expr::Column(found))),
                 None => {
                     known = false;
                     Ok(Transformed::no(e))
@@ -146,6 +147,11 @@ impl Over<'_> {
         })?;
         Ok(known.then_some(replaced.data))
     }
+}
+
+/// A column of the left side.
+fn carried_column(plan: &LogicalPlan, index: usize) -> Option<Column> {
+    plan.schema().columns().into_iter().find(|column| column.name == around(index))
 }
 
 /// The columns of the left side.
