@@ -6,7 +6,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, JoinType, Result, ScalarValue, UnnestOptions};
 use datafusion::functions_nested::expr_fn::cardinality;
-use datafusion::logical_expr::{ExprSchemable, Filter, Join, LogicalPlan, Projection, SubqueryAlias, Unnest, when};
+use datafusion::logical_expr::{Filter, Join, LogicalPlan, Projection, SubqueryAlias, Unnest, when};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::prelude::{Expr, lit};
 
@@ -107,10 +107,6 @@ impl Over<'_> {
                 for expr in &projection.expr {
                     let name = expr.qualified_name();
                     let Some(value) = self.expression(expr.clone(), &input)? else { return Ok(None) };
-                    let value = match self.keeps_left && !has_unnest(&projection.input) && is_list(&value, &input) {
-                        true => filled(value)?,
-                        false => value,
-                    };
                     columns.push(value.unalias().alias_qualified(name.0, name.1));
                 }
                 LogicalPlan::Projection(Projection::try_new(columns, Arc::new(input))?)
@@ -122,6 +118,7 @@ impl Over<'_> {
             }
             LogicalPlan::Unnest(unnest) if !has_unnest(&unnest.input) => {
                 let Some(input) = self.plan(&unnest.input)? else { return Ok(None) };
+                let input = if self.keeps_left { filled(input, &unnest.exec_columns)? } else { input };
                 let options = UnnestOptions { preserve_nulls: self.keeps_left, ..unnest.options.clone() };
                 LogicalPlan::Unnest(Unnest::try_new(Arc::new(input), unnest.exec_columns.clone(), options)?)
             }
@@ -159,12 +156,19 @@ fn carried(plan: &LogicalPlan) -> Vec<Expr> {
     plan.schema().columns().into_iter().filter(|c| c.name.starts_with(AROUND)).map(Expr::Column).collect()
 }
 
-fn is_list(expr: &Expr, input: &LogicalPlan) -> bool {
-    expr.get_type(input.schema()).is_ok_and(|t| t.is_list())
-}
-
-/// A list, or NULL for one without elements.
-fn filled(list: Expr) -> Result<Expr> {
-    let list = list.unalias();
-    when(cardinality(list.clone()).gt(lit(0_u64)), list).end()
+/// The plan with NULL for lists without elements in some columns.
+fn filled(plan: LogicalPlan, lists: &[Column]) -> Result<LogicalPlan> {
+    let mut columns = Vec::with_capacity(plan.schema().fields().len());
+    for (qualifier, field) in plan.schema().iter() {
+        let value = Expr::from((qualifier, field));
+        let is_list = field.data_type().is_list() && lists.iter().any(|list| list.name == *field.name());
+        columns.push(match is_list {
+            true => {
+                let list = when(cardinality(value.clone()).gt(lit(0_u64)), value).end()?;
+                list.alias_qualified(qualifier.cloned(), field.name())
+            }
+            false => value,
+        });
+    }
+    Projection::try_new(columns, Arc::new(plan)).map(LogicalPlan::Projection)
 }
