@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::{ScalarValue, TableReference};
@@ -11,7 +11,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::dml::InsertOp;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ident, lit};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder, ident, lit};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use headwater_common::{Error, Result};
@@ -19,6 +19,7 @@ use headwater_source::{ErrorExt, RemoteTable};
 use parking_lot::Mutex;
 
 use crate::error::classify;
+use crate::exact_writes;
 use crate::guard::kinds;
 use crate::session::Session;
 
@@ -58,10 +59,10 @@ impl Session {
         let input = scan.project(columns).and_then(LogicalPlanBuilder::build).map_err(classify)?;
         let name = TableReference::full(address.catalog.as_str(), address.schema.as_str(), address.table.as_str());
         let plan = LogicalPlanBuilder::insert_into(input, name, provider_as_source(target), InsertOp::Append);
-        let plan: LogicalPlan = plan.and_then(LogicalPlanBuilder::build).map_err(classify)?;
+        let plan = plan.and_then(LogicalPlanBuilder::build).and_then(exact_writes::make).map_err(classify)?;
         kinds::check(&plan, &self.engine.config().engine)?;
         let id = uuid::Uuid::new_v4().to_string();
-        self.run_plan(id, &plan, 0, Vec::new()).await?.affected_rows().await
+        self.run_plan(id, &plan, 0, Vec::new(), None).await?.affected_rows().await
     }
 
     async fn provider(&self, address: &TableAddress) -> Result<Option<Arc<dyn TableProvider>>> {
@@ -92,15 +93,7 @@ fn projection(address: &TableAddress, target: &dyn TableProvider, given: &Schema
     let expression = |field: &datafusion::arrow::datatypes::FieldRef| {
         let (name, data_type) = (field.name(), field.data_type());
         let value = match given.field_with_name(name) {
-            Ok(from) => {
-                if loses(from.data_type(), data_type) {
-                    let from = from.data_type();
-                    return Err(Error::invalid(format!(
-                        "column \"{name}\" of {address} is {data_type}; {from} would lose a part of its values: convert it first"
-                    )));
-                }
-                ident(name.as_str()).cast_to(data_type, &given_schema)
-            }
+            Ok(_) => ident(name.as_str()).cast_to(data_type, &given_schema),
             Err(_) => {
                 let column = remote.and_then(|r| r.meta().column(name));
                 if field.is_nullable() && column.is_some_and(|c| c.default.is_some() && !c.is_generated()) {
@@ -114,13 +107,6 @@ fn projection(address: &TableAddress, target: &dyn TableProvider, given: &Schema
         value.map(|v| v.alias(name.as_str())).map_err(classify)
     };
     wanted.fields().iter().map(expression).collect()
-}
-
-/// Whether a cast drops a part of a value without an error.
-fn loses(from: &DataType, to: &DataType) -> bool {
-    let fraction = from.is_floating() || matches!(from, DataType::Decimal128(_, s) | DataType::Decimal256(_, s) if *s > 0);
-    let date = matches!(to, DataType::Date32 | DataType::Date64);
-    (fraction && to.is_integer()) || (date && matches!(from, DataType::Timestamp(..)))
 }
 
 /// A table's only partition, which can be read once.

@@ -27,8 +27,8 @@ use headwater_optimizer::{
     FirstOfSubquery, FoldContradictions, ForgetConstants, GuardedCrossJoin, GuardedFilter, GuardedFilterPushdown,
     JoinCorrelatedAggregates, JoinOrder, KeepDistinct, KeepGroupKeys, KeepMergeKeys, KeepNarrowingCasts, KeepSortKeys,
     MarkSubqueryValues, MergeEqualProjections, MergeSelfJoins, NullAwareInSubquery, NullableSubqueries, NumberLateralRows,
-    OneRowSubquery, PushDownCount, PushDownPlan, PushDownTopN, ReduceGroupKeys, ShareReads, SliceLargeValues, UngroupByKey,
-    UnnestLateral, YieldInJoins,
+    OneRowSubquery, PushDownCount, PushDownPlan, PushDownTopN, ReduceGroupKeys, ShareReads, SliceLargeValues,
+    SortBelowMerges, SplitOrJoins, UngroupByKey, UnnestLateral, YieldInJoins,
 };
 use headwater_source::{ConnectContext, Connector, Learning, SourceRegistry};
 use parking_lot::RwLock;
@@ -42,7 +42,10 @@ use crate::exact_percentile;
 use crate::executor;
 use crate::memory::{default_memory_bytes, spill_error};
 use crate::operators::Operators;
+use crate::ordered_sets;
+use crate::plan_guard::Guarded;
 use crate::planner::Planner;
+use crate::settled::Settled;
 use crate::table_clauses::TableClauses;
 use crate::total_order;
 
@@ -67,6 +70,7 @@ pub const RULES: &[&str] = &[
     ReduceGroupKeys::NAME,
     CopyTopN::NAME,
     AggregateBelowJoins::NAME,
+    SplitOrJoins::NAME,
     ShareReads::NAME,
 ];
 
@@ -160,10 +164,11 @@ impl EngineBuilder {
                 runtime_roots: Some(config.engine.file_roots.clone()),
                 runtime_hosts: config.engine.object_store_hosts.clone(),
             },
+            plans: Arc::default(),
         });
         let own = MemoryCatalogProvider::new();
         own.register_schema("public", Arc::new(MemorySchemaProvider::new())).map_err(crate::error::classify)?;
-        let own = WithSystem::new(Arc::new(own), crate::system::schema(Arc::clone(&sources)), &sources.list);
+        let own = WithSystem::new(Arc::new(own), crate::system::schema(&sources), &sources.list);
         sources.list.register_catalog(OWN_CATALOG.to_owned(), Arc::new(own));
         let runtime = runtime(&config)?;
         let on = |rule: &str| !without.iter().any(|name| name == rule);
@@ -258,6 +263,7 @@ fn state(
         .with_batch_size(batch)
         .with_extension(Arc::clone(&sources.registry))
         .with_extension(Arc::new(Learning(config.optimizer.learning)))
+        .with_extension(Arc::new(Guarded(config.optimizer.plan_guard)))
         .with_extension(Arc::new(RulesOff(without.to_vec())));
     if config.engine.target_partitions > 0 {
         session = session.with_target_partitions(usize::try_from(config.engine.target_partitions).unwrap_or(1));
@@ -304,13 +310,18 @@ fn state(
     // Last: the rules before look for joins.
     builder = builder.with_physical_optimizer_rule(Arc::new(SliceLargeValues));
     let mut state = builder.with_physical_optimizer_rule(Arc::new(YieldInJoins)).build();
-    for function in [checked_sum::function(), exact_percentile::function()].into_iter().chain(total_order::functions()) {
+    let own = [checked_sum::function(), exact_percentile::function()].into_iter().chain(ordered_sets::functions());
+    for function in own.chain(total_order::functions()) {
         state.register_udaf(function).map_err(crate::error::classify)?;
+    }
+    for function in crate::ranks::functions() {
+        state.register_udwf(function).map_err(crate::error::classify)?;
     }
     for function in crate::functions::all() {
         state.register_udf(Arc::new(function)).map_err(crate::error::classify)?;
     }
     state.register_relation_planner(Arc::new(TableClauses)).map_err(crate::error::classify)?;
+    state.register_relation_planner(Arc::new(Settled)).map_err(crate::error::classify)?;
     state.register_expr_planner(Arc::new(Operators::new())).map_err(crate::error::classify)?;
     state.register_function_rewrite(Arc::new(CheckArithmetic)).map_err(crate::error::classify)?;
     state.register_function_rewrite(Arc::new(ByType::new())).map_err(crate::error::classify)?;
@@ -340,7 +351,7 @@ fn rules(without: &[String]) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     for user in ["eliminate_join", "optimize_projections"] {
         before(&mut rules, user, Arc::new(KeepGroupKeys));
     }
-    let optional: [(&str, &str, Arc<dyn OptimizerRule + Send + Sync>); 7] = [
+    let optional: [(&str, &str, Arc<dyn OptimizerRule + Send + Sync>); 8] = [
         (FoldContradictions::NAME, "propagate_empty_relation", Arc::new(FoldContradictions)),
         (UngroupByKey::NAME, "replace_distinct_aggregate", Arc::new(UngroupByKey)),
         (DropReferencedJoins::NAME, "propagate_empty_relation", Arc::new(DropReferencedJoins)),
@@ -348,6 +359,7 @@ fn rules(without: &[String]) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         (CopyTopN::NAME, "push_down_filter", Arc::new(CopyTopN)),
         (AggregateBelowJoins::NAME, LAST, Arc::new(AggregateBelowJoins)),
         (ReduceGroupKeys::NAME, LAST, Arc::new(ReduceGroupKeys)),
+        (SplitOrJoins::NAME, LAST, Arc::new(SplitOrJoins)),
     ];
     for (name, place, rule) in optional {
         if !without.iter().any(|w| w == name) {
@@ -368,5 +380,7 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     rules.insert(0, Arc::new(ForgetConstants));
     let filters = rules.iter().position(|rule| rule.name() == "FilterPushdown(Post)").unwrap_or(rules.len());
     rules.insert(filters, Arc::new(KeepMergeKeys));
+    let checks = rules.iter().position(|rule| rule.name() == "SanityCheckPlan").unwrap_or(rules.len());
+    rules.insert(checks, Arc::new(SortBelowMerges));
     rules
 }

@@ -4,8 +4,9 @@
 //! `DELETE FROM t WHERE filters`; a join, a sub-query, a LIMIT or a filter that was folded away would be lost, and more rows
 //! would change than were asked for. Such plans are refused here, and one that was proven empty changes nothing.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{DmlStatement, LogicalPlan, WriteOp};
+use datafusion::logical_expr::{DmlStatement, ExprSchemable, LogicalPlan, WriteOp};
 use datafusion::prelude::Expr;
 use headwater_common::{Error, Result};
 
@@ -20,12 +21,17 @@ pub(crate) enum Change {
     Plain,
 }
 
-/// Refuses a DELETE or UPDATE with a sub-query before rules make other rows or filters of it.
+/// Refuses a DELETE or UPDATE with a sub-query before rules make other rows or filters of it, and an INSERT or UPDATE of structures
+/// with fields that the column does not have: a cast would leave them out.
 pub(crate) fn check_asked(plan: &LogicalPlan) -> Result<()> {
     let LogicalPlan::Dml(DmlStatement { table_name, op, input, .. }) = plan else { return Ok(()) };
     let verb = match op {
         WriteOp::Delete => "DELETE",
-        WriteOp::Update => "UPDATE",
+        WriteOp::Update => {
+            check_fields(input)?;
+            "UPDATE"
+        }
+        WriteOp::Insert(_) => return check_fields(input),
         _ => return Ok(()),
     };
     let mut found = None;
@@ -43,6 +49,41 @@ pub(crate) fn check_asked(plan: &LogicalPlan) -> Result<()> {
         })
     });
     found.map_or(Ok(()), |what| Err(refused(verb, &table_name.to_string(), what)))
+}
+
+fn check_fields(input: &LogicalPlan) -> Result<()> {
+    let LogicalPlan::Projection(projection) = input else { return Ok(()) };
+    for (expr, column) in projection.expr.iter().zip(projection.schema.fields()) {
+        if let Expr::Cast(cast) = expr.clone().unalias()
+            && let Ok(given) = cast.expr.get_type(projection.input.schema())
+            && let Some(field) = lost_field(&given, cast.field.data_type())
+        {
+            return Err(Error::invalid(format!(
+                "column {} has no field {field}; it is {}",
+                column.name(),
+                cast.field.data_type()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A field of structures that others do not have, however deep.
+fn lost_field(given: &DataType, wanted: &DataType) -> Option<String> {
+    match (given, wanted) {
+        // Structures without a name in common are taken by the order of their fields.
+        (DataType::Struct(given), DataType::Struct(wanted)) if given.iter().any(|f| wanted.find(f.name()).is_some()) => given.iter().find_map(|field| {
+            match wanted.iter().find(|w| w.name() == field.name()) {
+                Some(wanted) => lost_field(field.data_type(), wanted.data_type()),
+                None => Some(field.name().clone()),
+            }
+        }),
+        (
+            DataType::List(given) | DataType::LargeList(given) | DataType::FixedSizeList(given, _) | DataType::ListView(given),
+            DataType::List(wanted) | DataType::LargeList(wanted) | DataType::FixedSizeList(wanted, _) | DataType::ListView(wanted),
+        ) => lost_field(given.data_type(), wanted.data_type()),
+        _ => None,
+    }
 }
 
 /// Checks an optimized plan.

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use crate::builder::{EngineBuilder, ResolveFunctions};
 use crate::catalog::{Catalogs, OWN_CATALOG, SYSTEM_SCHEMA, WithSystem};
 use crate::executor;
+use crate::plan_guard::PlanGuard;
 use crate::planner::Planner;
 use crate::session::Session;
 
@@ -53,6 +54,8 @@ pub(crate) struct Sources {
     pub(crate) catalogs: RwLock<BTreeMap<String, Arc<SourceCatalog>>>,
     pub(crate) list: Arc<Catalogs>,
     pub(crate) context: ConnectContext,
+    /// The plans of earlier statements.
+    pub(crate) plans: Arc<PlanGuard>,
 }
 
 impl fmt::Debug for Sources {
@@ -90,7 +93,7 @@ impl Sources {
         self.registry.add(Arc::clone(&source))?;
         let catalog = Arc::new(SourceCatalog::new(source));
         self.catalogs.write().insert(name.to_owned(), Arc::clone(&catalog));
-        let system = crate::system::schema(Arc::clone(self));
+        let system = crate::system::schema(self);
         let face = WithSystem::new(Arc::new(SharedCatalog(Arc::clone(&catalog))), system, &self.list);
         self.list.register_catalog(name.to_owned(), Arc::new(face));
         Ok(catalog)
@@ -194,6 +197,7 @@ impl Engine {
     /// Removes a source and ends its connections.
     pub async fn drop_source(&self, name: &str) -> Result<()> {
         let source = self.shared.sources.registry.remove(name)?;
+        self.shared.sources.plans.forget(name);
         self.shared.sources.catalogs.write().remove(name);
         self.shared.sources.list.remove(name);
         source.close().await;

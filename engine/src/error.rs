@@ -54,7 +54,22 @@ fn classified(error: DataFusionError, own: &dyn Fn(&str) -> bool) -> Error {
     Error::new(kind, origin, message).with_cause(error)
 }
 
+/// A function that was called with types that it does not take, without the list of everything that was tried.
+fn arguments(text: &str) -> Option<String> {
+    let (before, after) = text.split_once("' failed to match any signature")?;
+    let (_, function) = before.rsplit_once('\'')?;
+    let received =
+        after.split_once("but received ").map(|(_, rest)| rest.split([' ', '(', '.', ',']).next().unwrap_or(rest));
+    Some(match received {
+        Some(received) => format!("{function} does not take a value of type {received}; cast it to a type that it takes"),
+        None => format!("{function} does not take these arguments; see system.functions"),
+    })
+}
+
 fn describe(error: &DataFusionError, own: &dyn Fn(&str) -> bool) -> (ErrorKind, String) {
+    if let Some(message) = arguments(&error.to_string()) {
+        return (ErrorKind::InvalidInput, message);
+    }
     match error {
         DataFusionError::Context(context, inner) if inner_is_opaque(inner) => {
             let (kind, text) = describe(inner, own);
@@ -83,9 +98,18 @@ fn describe(error: &DataFusionError, own: &dyn Fn(&str) -> bool) -> (ErrorKind, 
         DataFusionError::ArrowError(e, _) => (ErrorKind::InvalidInput, without_values_but(&clean(&e.to_string()), own)),
         DataFusionError::ObjectStore(e) => (ErrorKind::SourceFailed, clean(&e.to_string())),
         DataFusionError::ParquetError(e) => (ErrorKind::SourceFailed, clean(&e.to_string())),
+        DataFusionError::Internal(message) if uncomparable(message).is_some() => {
+            (ErrorKind::InvalidInput, uncomparable(message).unwrap_or_default())
+        }
         DataFusionError::IoError(e) => (ErrorKind::Internal, clean(&e.to_string())),
         other => (ErrorKind::Internal, clean(&other.to_string())),
     }
+}
+
+/// What is wrong with a BETWEEN of types that do not meet, which DataFusion reports as a defect of its own.
+fn uncomparable(message: &str) -> Option<String> {
+    let types = message.strip_prefix("Failed to coerce types ")?.split(" in BETWEEN expression").next()?;
+    Some(format!("BETWEEN cannot compare {types}; cast one of them"))
 }
 
 fn inner_is_opaque(error: &DataFusionError) -> bool {
@@ -118,12 +142,38 @@ fn signature(message: &str) -> Option<String> {
 fn clean(message: &str) -> String {
     let message = message.split("\n\nbacktrace:").next().unwrap_or(message);
     let message = message.split("\nThis issue was likely caused by a bug").next().unwrap_or(message);
-    message.trim().trim_end_matches('.').to_owned()
+    match without_tree(message) {
+        Some(short) => short,
+        None => message.trim().trim_end_matches('.').to_owned(),
+    }
+}
+
+/// A message that ends with a part of the parser's tree, without it.
+fn without_tree(message: &str) -> Option<String> {
+    if !message.contains("Span(Location(") {
+        return None;
+    }
+    let told = message.split(['{', '(']).next().unwrap_or_default().trim().trim_end_matches([':', ',']);
+    let form =
+        told.strip_prefix("Unsupported ast node in sqltorel: ").or_else(|| told.strip_prefix("Unsupported ast node "));
+    Some(match form {
+        Some(form) => format!("{form} expressions are not supported"),
+        None => told.to_owned(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wrong_types_of_arguments_are_one_sentence() {
+        let text = "Internal error: Function 'sum' failed to match any signature, errors: Error during planning: Function \
+            'sum' requires Decimal, but received String (DataType: Utf8View).,Error during planning: other";
+        let found = classify(DataFusionError::Plan(text.into()));
+        assert_eq!(found.message(), "sum does not take a value of type String; cast it to a type that it takes");
+        assert_eq!(found.kind(), ErrorKind::InvalidInput);
+    }
 
     #[test]
     fn each_error_gets_its_kind() {
@@ -137,6 +187,14 @@ mod tests {
             (DataType: Utf8).";
         let told = classify(DataFusionError::Plan(forms.into()));
         assert_eq!(told.message(), "the function sum does not take String; it takes Decimal or Int64");
+        let between =
+            "Failed to coerce types Int64 and Boolean in BETWEEN expression.\nThis issue was likely caused by a bug";
+        let between = classify(DataFusionError::Internal(between.into()));
+        assert_eq!(between.kind(), ErrorKind::InvalidInput);
+        assert_eq!(between.message(), "BETWEEN cannot compare Int64 and Boolean; cast one of them");
+        let tree = "Unsupported ast node in sqltorel: Foo { expr: Value(ValueWithSpan { span: Span(Location(1,1)..Location(1,2)) }) }";
+        let told = classify(DataFusionError::NotImplemented(tree.into()));
+        assert_eq!((told.kind(), told.message()), (ErrorKind::Unsupported, "Foo expressions are not supported"));
         let ours = DataFusionError::External(Box::new(Error::timeout("too long", "limits.plan_time_ms")));
         assert_eq!(kind(ours.context("planning")), ErrorKind::Timeout);
     }

@@ -14,6 +14,7 @@ use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, Sessio
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use headwater_common::clock::Stopwatch;
 use headwater_common::{Error, Limits, Result};
 use headwater_source::{ErrorExt, QueryContext};
 use tokio::sync::OwnedSemaphorePermit;
@@ -21,6 +22,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::constant_row;
 use crate::error::{classify, of_statement};
 use crate::guard::planning;
+use crate::plan_guard::{Statement, Timed};
 use crate::prepared::{Prepared, Work, count_schema};
 use crate::run::{Run, optimize};
 use crate::session::Session;
@@ -103,11 +105,12 @@ impl Session {
         let id = uuid::Uuid::new_v4().to_string();
         match &prepared.inner.work {
             Work::Plan(plan) => {
-                let run = self.run_plan(id, plan, prepared.inner.tokens, parameters).await;
+                let (tokens, shape) = (prepared.inner.tokens, prepared.shape());
+                let run = self.run_plan(id, plan, tokens, parameters, shape).await;
                 run.map(|result| result.of_statement(prepared.sql())).map_err(|e| of_statement(e, prepared.sql()))
             }
-            Work::PushDown(plan) => self.explain_push_down(id, plan, prepared.inner.tokens, parameters).await,
-            Work::Rewrites(plan) => self.explain_rewrites(id, plan, prepared.inner.tokens, parameters).await,
+            Work::PushDown(plan) => self.explain_push_down(id, plan, prepared, parameters).await,
+            Work::Rewrites(plan) => self.explain_rewrites(id, plan, prepared, parameters).await,
             Work::Source(statement) => {
                 let count = self.run_source_statement(statement).await?;
                 counted(id, count)
@@ -132,6 +135,7 @@ impl Session {
         plan: &LogicalPlan,
         tokens: usize,
         parameters: Vec<ScalarValue>,
+        shape: Option<Arc<str>>,
     ) -> Result<QueryResult> {
         let shared = &self.engine.shared;
         let permit = Arc::clone(&shared.running).acquire_owned().await;
@@ -142,10 +146,11 @@ impl Session {
         };
         let query = Arc::new(QueryContext::new(id.clone(), Arc::clone(&limits)));
         if let Some(row) = constant_row::of(plan) {
-            let stream = Box::pin(BoundedStream::new(once(row), limits, query, permit));
+            let stream = Box::pin(BoundedStream::new(once(row), limits, query, permit, Arc::default()));
             return Ok(QueryResult { id, schema: stream.schema(), update: false, stream });
         }
         let update = matches!(plan, LogicalPlan::Dml(_));
+        let (statement, timed) = (shape.and_then(|text| Statement::new(text, &state)), Arc::<Timed>::default());
         let run = Run {
             state,
             plan: plan.clone(),
@@ -154,21 +159,28 @@ impl Session {
             limits: Arc::clone(&limits),
             runtime: Arc::clone(&shared.runtime),
             query: Arc::clone(&query),
+            guard: Arc::clone(&shared.sources.plans),
+            statement,
+            timed: Arc::clone(&timed),
         };
         let Some(inner) = run.rows().await? else { return counted(id, 0) };
         let schema = inner.schema();
-        let stream = Box::pin(BoundedStream::new(inner, limits, query, permit));
+        let stream = Box::pin(BoundedStream::new(inner, limits, query, permit, timed));
         Ok(QueryResult { id, schema, update, stream })
     }
 }
 
 impl Session {
-    /// The state of a statement that starts now, and its limits.
-    fn starting(&self) -> (SessionState, Arc<Limits>) {
-        let inner = self.inner.read();
-        let mut state = inner.state.as_ref().clone();
+    /// The state of a statement that is explained, its limits, and its plan as the next run would begin with.
+    fn explaining(&self, plan: &LogicalPlan, prepared: &Prepared) -> Result<(SessionState, Arc<Limits>, LogicalPlan)> {
+        let (mut state, limits) = {
+            let inner = self.inner.read();
+            (inner.state.as_ref().clone(), Arc::clone(&inner.limits))
+        };
         state.mark_start_execution();
-        (state, Arc::clone(&inner.limits))
+        let statement = prepared.shape().and_then(|text| Statement::new(text, &state));
+        let plan = self.engine.shared.sources.plans.assumed(statement.as_ref(), &mut state, plan)?;
+        Ok((state, limits, plan))
     }
 
     /// What each source would receive for a plan, and which parts stay here.
@@ -176,11 +188,11 @@ impl Session {
         &self,
         id: String,
         plan: &LogicalPlan,
-        tokens: usize,
+        prepared: &Prepared,
         parameters: Vec<ScalarValue>,
     ) -> Result<QueryResult> {
-        let (state, limits) = self.starting();
-        let (engine, plan) = (self.engine.clone(), plan.clone());
+        let (state, limits, plan) = self.explaining(plan, prepared)?;
+        let (tokens, engine) = (prepared.inner.tokens, self.engine.clone());
         let step = async move {
             let optimized = optimize(&state, &plan, &parameters)?;
             let (physical, kept) = engine.shared.planner.explain(&optimized, &state).await.map_err(classify)?;
@@ -195,11 +207,11 @@ impl Session {
         &self,
         id: String,
         plan: &LogicalPlan,
-        tokens: usize,
+        prepared: &Prepared,
         parameters: Vec<ScalarValue>,
     ) -> Result<QueryResult> {
-        let (state, limits) = self.starting();
-        let (planner, plan) = (self.engine.shared.planner.clone(), plan.clone());
+        let (state, limits, plan) = self.explaining(plan, prepared)?;
+        let (tokens, planner) = (prepared.inner.tokens, self.engine.shared.planner.clone());
         let step = async move { explain_rewrites::report(&state, &plan, &parameters, planner).await };
         let batch = planning::run(tokens, &limits, step).await?;
         Ok(QueryResult { id, schema: explain_rewrites::schema(), update: false, stream: once(batch) })
@@ -227,6 +239,11 @@ struct BoundedStream {
     deadline: Option<Pin<Box<tokio::time::Sleep>>>,
     query: Arc<QueryContext>,
     _permit: OwnedSemaphorePermit,
+    timed: Arc<Timed>,
+    /// Since the reader asked for a batch that has not come.
+    waiting: Option<Stopwatch>,
+    /// What the reader has waited in all.
+    waited: Duration,
 }
 
 impl BoundedStream {
@@ -235,11 +252,13 @@ impl BoundedStream {
         limits: Arc<Limits>,
         query: Arc<QueryContext>,
         permit: OwnedSemaphorePermit,
+        timed: Arc<Timed>,
     ) -> Self {
         let time = limits.query_time_ms;
         let deadline = (time > 0).then(|| Box::pin(tokio::time::sleep(Duration::from_millis(time))));
         let schema = inner.schema();
-        Self { inner: Some(inner), schema, limits, rows: 0, deadline, query, _permit: permit }
+        let (inner, waiting, waited) = (Some(inner), None, Duration::ZERO);
+        Self { inner, schema, limits, rows: 0, deadline, query, _permit: permit, timed, waiting, waited }
     }
 
     fn end(&mut self, error: Error) -> Poll<Option<Result<RecordBatch, DataFusionError>>> {
@@ -267,8 +286,17 @@ impl Stream for BoundedStream {
             let time = self.limits.query_time_ms;
             return self.end(Error::timeout(format!("the query ran longer than {time} ms"), "limits.query_time_ms"));
         }
+        if running {
+            self.waiting.get_or_insert_with(Stopwatch::start);
+        }
         let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
-        match inner.poll_next_unpin(cx) {
+        let polled = inner.poll_next_unpin(cx);
+        if polled.is_ready()
+            && let Some(waiting) = self.waiting.take()
+        {
+            self.waited += waiting.elapsed();
+        }
+        match polled {
             Poll::Ready(Some(Ok(batch))) => {
                 self.rows += batch.num_rows() as u64;
                 let limit = self.limits.result_rows;
@@ -283,6 +311,7 @@ impl Stream for BoundedStream {
             }
             Poll::Ready(None) => {
                 self.inner = None;
+                self.timed.ended(self.waited.as_secs_f64() * 1e6);
                 Poll::Ready(None)
             }
             Poll::Pending => Poll::Pending,

@@ -4,6 +4,7 @@
 //! some tens of nested joins, and an overflow ends the process. So all of that happens on threads of this module; clients'
 //! threads only receive batches, and stay free while a query computes. There is one set of threads in a process.
 
+use std::any::Any;
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
@@ -13,12 +14,14 @@ use std::task::{Context, Poll};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::runtime::{JoinSetTracer, set_join_set_tracer};
 use datafusion::error::DataFusionError;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt};
-use headwater_common::{Error, Result};
-use headwater_source::ErrorExt;
+use headwater_common::{Error, Result, stop};
+use headwater_source::{ErrorExt, QueryContext};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
@@ -29,6 +32,8 @@ const STACK_BYTES: usize = 64 << 20;
 const BLOCKING_THREADS_MAX: usize = 128;
 
 static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
+    // Set by this alone; where another one is set already, parts of a query do not see that it was stopped.
+    let _ = set_join_set_tracer(&InheritFlag);
     let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     tokio::runtime::Builder::new_multi_thread()
         // More than processors: a function that computes for long in one call must not keep all others waiting.
@@ -39,6 +44,27 @@ static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build()
 });
+
+/// Parts of a query that DataFusion starts as tasks of their own see that the query was stopped.
+struct InheritFlag;
+
+type Erased = Box<dyn Any + Send>;
+
+impl JoinSetTracer for InheritFlag {
+    fn trace_future(&self, future: BoxFuture<'static, Erased>) -> BoxFuture<'static, Erased> {
+        match stop::current() {
+            Some(flag) => Box::pin(stop::Within::new(flag, future)),
+            None => future,
+        }
+    }
+
+    fn trace_block(&self, block: Box<dyn FnOnce() -> Erased + Send>) -> Box<dyn FnOnce() -> Erased + Send> {
+        match stop::current() {
+            Some(flag) => Box::new(move || stop::within(flag, block)),
+            None => block,
+        }
+    }
+}
 
 /// The threads.
 pub(crate) fn handle() -> Result<&'static Handle> {
@@ -123,7 +149,9 @@ fn unexpected() -> Error {
 pub(crate) fn stream(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
     let schema = plan.schema();
     let (sender, receiver) = mpsc::channel(1);
-    let task = handle()?.spawn(async move {
+    let query = context.session_config().get_extension::<QueryContext>();
+    let flag = query.map(|query| Arc::clone(query.stopped())).unwrap_or_default();
+    let batches = async move {
         let mut batches = match execute_stream(plan, context) {
             Ok(batches) => batches,
             Err(e) => {
@@ -138,7 +166,8 @@ pub(crate) fn stream(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) ->
                 return;
             }
         }
-    });
+    };
+    let task = handle()?.spawn(stop::Within::new(flag, Box::pin(batches)));
     Ok(Box::pin(PlanStream { schema, receiver, task: Some(Owned(task)) }))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::common::ScalarValue;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable};
@@ -14,6 +14,7 @@ use headwater_optimizer::{JoinOrder, PushDownCount, PushDownPlan};
 
 use crate::error::classify;
 use crate::planner::Planner;
+use crate::run::bound;
 
 /// Schema of the explanation.
 pub(crate) fn schema() -> SchemaRef {
@@ -51,10 +52,7 @@ pub(crate) async fn report(
     parameters: &[ScalarValue],
     planner: Planner,
 ) -> Result<RecordBatch> {
-    let plan = match parameters {
-        [] => plan.clone(),
-        values => plan.clone().with_param_values(ParamValues::from(values.to_vec())).map_err(classify)?,
-    };
+    let plan = bound(plan, parameters)?;
     let mut changes = Changes { phase: "analyzer", plan: logical(&plan), found: Vec::new() };
     let analyzed = state
         .analyzer()

@@ -9,6 +9,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, ExactNumberInfo, Expr, Query, TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
+use headwater_common::{Error, Result};
 
 use crate::syntax::inner_mut;
 
@@ -16,48 +17,60 @@ use crate::syntax::inner_mut;
 const DIGITS_MAX: usize = 76;
 
 /// Makes `CAST('1e3' AS DOUBLE)` of every such literal. Arguments of table functions stay as they are.
-pub(crate) fn mark(statement: &mut Statement) {
-    if let Some(inner) = inner_mut(statement) {
-        let _ = VisitMut::visit(inner, &mut Marker::default());
-    }
+/// One that no double can hold is refused.
+pub(crate) fn mark(statement: &mut Statement) -> Result<()> {
+    let Some(inner) = inner_mut(statement) else { return Ok(()) };
+    VisitMut::visit(inner, &mut Marker::default()).break_value().map_or(Ok(()), Err)
 }
 
 #[derive(Default)]
 struct Marker {
     /// Whether every literal with a point is floating point.
     all: bool,
-    /// How many table functions the place is in.
+    /// How many table functions the place is in, and for each query around it, how many that one is in.
     functions: usize,
+    outside: Vec<usize>,
 }
 
 impl VisitorMut for Marker {
-    type Break = ();
+    type Break = Error;
 
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        let Some(with) = query.with.as_mut().filter(|with| with.recursive && self.functions == 0) else {
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        // The query of a table function is one like any other.
+        self.outside.push(std::mem::take(&mut self.functions));
+        let Some(with) = query.with.as_mut().filter(|with| with.recursive) else {
             return ControlFlow::Continue(());
         };
-        with.cte_tables.iter_mut().try_for_each(|cte| cte.query.visit(&mut Marker { all: true, functions: 0 }))
+        with.cte_tables.iter_mut().try_for_each(|cte| cte.query.visit(&mut Marker { all: true, ..Marker::default() }))
     }
 
-    fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<()> {
+    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<Error> {
+        self.functions = self.outside.pop().unwrap_or_default();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<Error> {
         self.functions += usize::from(is_function(table));
         ControlFlow::Continue(())
     }
 
-    fn post_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<()> {
+    fn post_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<Error> {
         self.functions -= usize::from(is_function(table));
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         if let Expr::Value(ValueWithSpan { value: Value::Number(text, _), .. }) = expr
             && self.functions == 0
             && is_float(text, self.all)
         {
+            let text = text.replace('_', "");
+            if text.parse::<f64>().is_ok_and(f64::is_infinite) {
+                return ControlFlow::Break(Error::invalid([text.as_str(), " is out of the range of DOUBLE"].concat()));
+            }
             *expr = Expr::Cast {
                 kind: CastKind::Cast,
-                expr: Box::new(Expr::Value(Value::SingleQuotedString(text.replace('_', "")).into())),
+                expr: Box::new(Expr::Value(Value::SingleQuotedString(text).into())),
                 data_type: DataType::Double(ExactNumberInfo::None),
                 array: false,
                 format: None,
@@ -89,7 +102,7 @@ mod tests {
 
     fn marked(sql: &str) -> String {
         let mut statement = DFParser::parse_sql(sql).unwrap().pop_front().unwrap();
-        mark(&mut statement);
+        mark(&mut statement).unwrap();
         statement.to_string()
     }
 
@@ -103,8 +116,15 @@ mod tests {
     fn literals_with_an_exponent_are_floating_point() {
         assert_eq!(marked("SELECT -1e3"), "SELECT -CAST('1e3' AS DOUBLE)");
         assert_eq!(marked("SELECT * FROM f(level => 1e-3)"), "SELECT * FROM f(level => 1e-3)");
+        assert_eq!(marked("SELECT * FROM f((SELECT 1e3), l => 1e-3)"), "SELECT * FROM f((SELECT CAST('1e3' AS DOUBLE)), l => 1e-3)");
         let long = format!("0.{}", "1".repeat(77));
         assert_eq!(marked(&format!("SELECT {long}")), format!("SELECT CAST('{long}' AS DOUBLE)"));
+    }
+
+    #[test]
+    fn literals_beyond_doubles_are_refused() {
+        let mut statement = DFParser::parse_sql("SELECT 1e308, 1e400").unwrap().pop_front().unwrap();
+        assert!(mark(&mut statement).unwrap_err().to_string().contains("1e400 is out of the range"));
     }
 
     #[test]

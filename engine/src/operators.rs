@@ -5,20 +5,23 @@
 //! | `a ^ b` | `power(a, b)` of doubles |
 //! | `array && array` | whether they have an element in common |
 //! | `interval * number`, `number * interval`, `interval / number` | that part of the interval |
+//! | `date + interval`, `date - interval` | a time, unless the interval is a constant of whole days |
+//! | `time + $1`, `time - $1` | arithmetic by the value of the parameter |
 //! | comparisons of intervals | comparisons of their lengths, a month of 30 days and a day of 24 hours |
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::DFSchema;
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::functions::math::power;
+use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{ExprSchemable, ScalarUDF, cast};
+use datafusion::logical_expr::{ExprSchemable, Operator, ScalarUDF, cast};
 use datafusion::prelude::Expr;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use crate::functions::{self, INTERVAL_DIVIDE, INTERVAL_LENGTH, INTERVAL_MULTIPLY, LISTS_OVERLAP, is_list};
+use crate::functions::{self, INTERVAL_DIVIDE, INTERVAL_LENGTH, INTERVAL_MULTIPLY, LISTS_OVERLAP, is_list, shifted};
 
 /// Plans such operators.
 #[derive(Debug)]
@@ -39,7 +42,8 @@ impl Operators {
     }
 
     fn planned(&self, expr: &RawBinaryExpr, left: &DataType, right: &DataType) -> Option<Expr> {
-        use BinaryOperator::{BitwiseXor, Divide, Eq, Gt, GtEq, Lt, LtEq, Multiply, NotEq, PGOverlap};
+        use BinaryOperator::{BitwiseXor, Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Multiply, NotEq, PGOverlap, Plus};
+        let timed = |date: Expr| cast(date, DataType::Timestamp(TimeUnit::Microsecond, None));
         let interval = |t: &DataType| matches!(t, DataType::Interval(_));
         let number = |t: &DataType| t.is_numeric();
         let (l, r) = (expr.left.clone(), expr.right.clone());
@@ -51,6 +55,9 @@ impl Operators {
             Multiply if interval(left) && number(right) => self.call(INTERVAL_MULTIPLY, vec![l, r]),
             Multiply if number(left) && interval(right) => self.call(INTERVAL_MULTIPLY, vec![r, l]),
             Divide if interval(left) && number(right) => self.call(INTERVAL_DIVIDE, vec![l, r]),
+            Plus if *left == DataType::Date32 && interval(right) && !is_whole_days(&r) => Some(timed(l) + r),
+            Plus if interval(left) && *right == DataType::Date32 && !is_whole_days(&l) => Some(l + timed(r)),
+            Minus if *left == DataType::Date32 && interval(right) && !is_whole_days(&r) => Some(timed(l) - r),
             Eq | NotEq | Lt | LtEq | Gt | GtEq if interval(left) && interval(right) => {
                 let (l, r) = (self.call(INTERVAL_LENGTH, vec![l])?, self.call(INTERVAL_LENGTH, vec![r])?);
                 Some(match expr.op {
@@ -67,8 +74,41 @@ impl Operators {
     }
 }
 
+/// Whether an interval is a constant of months and days, which moves a date to another date.
+fn is_whole_days(interval: &Expr) -> bool {
+    match interval {
+        Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(value)), _) => value.nanoseconds == 0,
+        Expr::Literal(ScalarValue::IntervalYearMonth(_), _) => true,
+        Expr::Negative(inner) => is_whole_days(inner),
+        _ => false,
+    }
+}
+
+/// A sum or difference of a time and a parameter whose type nothing says.
+fn with_parameter(expr: &RawBinaryExpr, schema: &DFSchema) -> Option<Expr> {
+    let untyped = |side: &Expr| matches!(side, Expr::Placeholder(Placeholder { field: None, .. }));
+    let is_time =
+        |side: &Expr| side.get_type(schema).is_ok_and(|t| matches!(t, DataType::Timestamp(..) | DataType::Date32));
+    let (left, right) = (&expr.left, &expr.right);
+    match expr.op {
+        BinaryOperator::Plus if is_time(left) && untyped(right) => {
+            Some(shifted(left.clone(), Operator::Plus, right.clone()))
+        }
+        BinaryOperator::Plus if untyped(left) && is_time(right) => {
+            Some(shifted(right.clone(), Operator::Plus, left.clone()))
+        }
+        BinaryOperator::Minus if is_time(left) && untyped(right) => {
+            Some(shifted(left.clone(), Operator::Minus, right.clone()))
+        }
+        _ => None,
+    }
+}
+
 impl ExprPlanner for Operators {
     fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        if let Some(planned) = with_parameter(&expr, schema) {
+            return Ok(PlannerResult::Planned(planned));
+        }
         // An expression without a type yet, such as a parameter, is left to DataFusion.
         let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
             return Ok(PlannerResult::Original(expr));

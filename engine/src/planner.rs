@@ -11,7 +11,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
-use headwater_optimizer::{CorrectEstimates, JoinOrder, KeptPart, PushDownCount, PushDownPlan};
+use headwater_optimizer::{Assumed, CorrectEstimates, JoinOrder, KeptPart, PushDownCount, PushDownPlan};
 use headwater_source::{Learning, SourceRegistry};
 
 /// DataFusion's planner after [`JoinOrder`], [`PushDownPlan`] and [`PushDownCount`], which have to see what all other logical rules have left.
@@ -43,14 +43,15 @@ impl Planner {
     /// The plan with its joins in order, and with what was learned of its tables.
     pub(crate) fn ordered(&self, plan: &LogicalPlan, config: &SessionConfig) -> Result<LogicalPlan> {
         let learning = config.get_extension::<Learning>().is_none_or(|learning| learning.0);
+        let assumed = config.get_extension::<Assumed>();
         let plan = match learning {
-            true => CorrectEstimates.apply(plan, self.sources.feedback())?,
+            true => CorrectEstimates.apply(plan, self.sources.feedback(), assumed.as_deref())?,
             false => plan.clone(),
         };
         if !self.joins {
             return Ok(plan);
         }
-        JoinOrder::new(Arc::clone(&self.sources), learning).apply(&plan)
+        JoinOrder::new(Arc::clone(&self.sources), learning).assuming(assumed).apply(&plan)
     }
 
     /// The physical plan, and the parts of the query that no source computes.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -12,6 +12,7 @@ use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use headwater_common::{Error, Result};
+use headwater_optimizer::ExactLiterals;
 
 use crate::constant_row;
 use crate::error::classify;
@@ -36,6 +37,8 @@ pub(crate) struct PreparedInner {
     untyped: Vec<usize>,
     /// Size of the statement, which decides how its plan is made.
     pub(crate) tokens: usize,
+    /// Its text without constants, once it was needed.
+    shape: OnceLock<Option<Arc<str>>>,
 }
 
 impl fmt::Debug for PreparedInner {
@@ -81,6 +84,7 @@ impl Prepared {
                 untyped,
                 tokens,
                 state: Arc::clone(state),
+                shape: OnceLock::new(),
             }),
         })
     }
@@ -88,6 +92,12 @@ impl Prepared {
     /// The statement's text as it was given.
     pub fn sql(&self) -> &str {
         &self.inner.sql
+    }
+
+    /// The statement's text without constants; `None` when it has none, or too many to read.
+    pub(crate) fn shape(&self) -> Option<Arc<str>> {
+        let shape = self.inner.shape.get_or_init(|| crate::plan_guard::shape(&self.inner.sql).map(Arc::from));
+        shape.as_ref().map(Arc::clone)
     }
 
     /// Schema of the result. A statement that changes something returns one `count` column of type `UInt64`.
@@ -103,6 +113,18 @@ impl Prepared {
     /// Whether a parameter (from 0) takes a value of any type, which then decides the types of the result.
     pub fn takes_any_type(&self, parameter: usize) -> bool {
         self.inner.untyped.contains(&parameter)
+    }
+
+    /// Whether a parameter (from 0) may be of this type although the statement wants another one: it is only compared, and values
+    /// of both types can be.
+    pub fn compares_as(&self, parameter: usize, given: &DataType) -> Result<bool> {
+        let (Work::Plan(plan) | Work::PushDown(plan) | Work::Rewrites(plan)) = &self.inner.work else { return Ok(false) };
+        let Some(field) = self.inner.parameters.fields().get(parameter) else { return Ok(false) };
+        if !ExactLiterals::are_comparable(given, field.data_type()) {
+            return Ok(false);
+        }
+        let compared = ExactLiterals::compared_parameters(plan).map_err(classify)?;
+        Ok(compared.contains(field.name()))
     }
 
     /// Schema of the result with these parameters, which differs from [`Prepared::schema`] only where a parameter takes a value
@@ -194,6 +216,25 @@ pub(crate) fn parameter_types(plan: &LogicalPlan) -> Result<BTreeMap<String, Opt
     })
     .map_err(classify)?;
     found.into_iter().map(|(name, types)| Ok((name.clone(), common_type(&name, types)?))).collect()
+}
+
+/// The values that are of another type than the statement wants and are compared as they are, by the name of their parameter.
+pub(crate) fn of_own_type(plan: &LogicalPlan, values: &[ScalarValue]) -> Result<BTreeMap<String, ScalarValue>> {
+    let wanted = parameter_types(plan)?;
+    let named = values.iter().enumerate().map(|(i, value)| (format!("${}", i + 1), value));
+    let mut own: BTreeMap<_, _> = named
+        .filter(|(name, value)| {
+            let wanted = wanted.get(name).and_then(Option::as_ref);
+            let given = value.data_type();
+            !value.is_null() && wanted.is_some_and(|t| *t != given && ExactLiterals::are_comparable(&given, t))
+        })
+        .map(|(name, value)| (name, value.clone()))
+        .collect();
+    if !own.is_empty() {
+        let compared = ExactLiterals::compared_parameters(plan).map_err(classify)?;
+        own.retain(|name, _| compared.contains(name));
+    }
+    Ok(own)
 }
 
 fn common_type(name: &str, types: Vec<DataType>) -> Result<Option<DataType>> {

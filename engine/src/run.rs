@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::arrow::compute::CastOptions;
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -17,8 +17,9 @@ use datafusion::prelude::SessionConfig;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 use headwater_common::{Error, ErrorKind, Limits, Result};
-use headwater_optimizer::{StopJoins, rows_of_large_values};
+use headwater_optimizer::{ExactLiterals, StopJoins, rows_of_large_values};
 use headwater_source::error::find;
+use headwater_source::exact_cast::exact_cast;
 use headwater_source::write::OmittedColumns;
 use headwater_source::{ErrorExt, QueryContext};
 
@@ -26,9 +27,12 @@ use crate::change::{self, Change};
 use crate::error::classify;
 use crate::executor;
 use crate::float_joins::keep_both_zeros;
+use crate::functions;
 use crate::guard::{planning, subqueries};
 use crate::memory::QueryShare;
 use crate::not_null;
+use crate::plan_guard::{PlanGuard, Statement, Timed};
+use crate::recursion_rounds;
 
 /// A table that keeps changing between planning and reading is tried so often.
 const TRIES: u32 = 6;
@@ -61,6 +65,10 @@ pub(crate) struct Run {
     pub(crate) limits: Arc<Limits>,
     pub(crate) runtime: Arc<RuntimeEnv>,
     pub(crate) query: Arc<QueryContext>,
+    pub(crate) guard: Arc<PlanGuard>,
+    /// How the guard knows the statement; `None` when its plans are not guarded.
+    pub(crate) statement: Option<Statement>,
+    pub(crate) timed: Arc<Timed>,
 }
 
 impl Run {
@@ -118,8 +126,10 @@ impl Run {
         state.config_mut().set_extension(Arc::new(OmittedColumns::of(&plan)));
         state.config_mut().set_extension(Arc::clone(&query));
         let (runtime, limits) = (Arc::clone(&self.runtime), Arc::clone(&self.limits));
+        let (guard, statement, timed) = (Arc::clone(&self.guard), self.statement.clone(), Arc::clone(&self.timed));
         let step = async move {
-            let Some(mut planned) = plan_physical(&state, &plan, &parameters).await? else { return Ok(None) };
+            let planned = guard.plan(statement.as_ref(), &mut state, &plan, &parameters, &timed).await?;
+            let Some((mut planned, plan)) = planned else { return Ok(None) };
             if let Some(rows) = rows_of_large_values(&planned).map_err(classify)? {
                 // Operators take the size of their batches from here, some of them when they are planned.
                 let rows = rows.min(state.config().batch_size());
@@ -131,6 +141,7 @@ impl Run {
             }
             let stop = StopJoins::new(Arc::clone(query.stopped()));
             let physical = stop.optimize(planned, state.config_options()).map_err(classify)?;
+            let physical = recursion_rounds::bound(physical, limits.recursion_rounds).map_err(classify)?;
             let mut config = state.config().clone();
             keep_both_zeros(&physical, &mut config).map_err(classify)?;
             Ok(Some((physical, task_context(query.id.clone(), state.session_id(), config, &runtime, &limits))))
@@ -141,7 +152,7 @@ impl Run {
 }
 
 /// The physical plan; `None` for a change that is proven to change nothing.
-async fn plan_physical(
+pub(crate) async fn plan_physical(
     state: &SessionState,
     plan: &LogicalPlan,
     parameters: &[ScalarValue],
@@ -159,25 +170,49 @@ async fn plan_physical(
 
 /// The optimized plan with the parameters in their places.
 pub(crate) fn optimize(state: &SessionState, plan: &LogicalPlan, parameters: &[ScalarValue]) -> Result<LogicalPlan> {
+    state.optimize(&bound(plan, parameters)?).map_err(classify)
+}
+
+/// The plan with the parameters in their places.
+pub(crate) fn bound(plan: &LogicalPlan, parameters: &[ScalarValue]) -> Result<LogicalPlan> {
     if parameters.is_empty() {
-        return state.optimize(plan).map_err(classify);
+        return Ok(plan.clone());
     }
     let values = match plan {
         LogicalPlan::Dml(change) if matches!(change.op, WriteOp::Insert(_)) => as_declared(plan, parameters)?,
-        _ => parameters.to_vec(),
+        _ => as_numbers(plan, parameters)?,
     };
-    let bound = plan.clone().with_param_values(ParamValues::from(values)).map_err(classify)?;
-    state.optimize(&bound).map_err(classify)
+    let own = crate::prepared::of_own_type(plan, &values)?;
+    let plan = ExactLiterals::compare_parameters(plan.clone(), &own).map_err(classify)?;
+    plan.with_param_values(ParamValues::from(values)).and_then(functions::resolved).map_err(classify)
 }
 
-/// Whole numbers in the width of the column that they are inserted into: VALUES takes them as they are.
+/// Texts for decimals as decimals of exactly their digits.
+fn as_numbers(plan: &LogicalPlan, parameters: &[ScalarValue]) -> Result<Vec<ScalarValue>> {
+    if !parameters.iter().any(|value| value.data_type().is_string()) {
+        return Ok(parameters.to_vec());
+    }
+    let types = crate::prepared::parameter_types(plan)?;
+    let convert = |(i, value): (usize, &ScalarValue)| {
+        let wanted = types.get(format!("${}", i + 1).as_str()).cloned().flatten();
+        match value.try_as_str().flatten() {
+            Some(text) if wanted.is_some_and(|t| t.is_decimal()) => ExactLiterals::number(text).map_err(classify),
+            _ => Ok(value.clone()),
+        }
+    };
+    parameters.iter().enumerate().map(convert).collect()
+}
+
+/// Values in the types of the columns that they are inserted into, unchanged: VALUES takes them as they are.
 fn as_declared(plan: &LogicalPlan, parameters: &[ScalarValue]) -> Result<Vec<ScalarValue>> {
     let types = crate::prepared::parameter_types(plan)?;
     let declared = |i: usize| types.get(format!("${}", i + 1).as_str()).cloned().flatten();
+    let counts = |t: &DataType| t.is_numeric() || t.is_temporal();
     let convert = |(i, value): (usize, &ScalarValue)| match declared(i) {
-        Some(wanted) if wanted.is_integer() && value.data_type().is_integer() && wanted != value.data_type() => {
-            let converted = value.cast_to_with_options(&wanted, &CastOptions { safe: false, ..CastOptions::default() });
-            converted.map_err(|_| Error::invalid(format!("parameter ${} does not fit the type {wanted}", i + 1)))
+        Some(wanted) if counts(&wanted) && !value.is_null() && wanted != value.data_type() => {
+            let unfit = || Error::invalid(format!("parameter ${} does not fit the type {wanted}", i + 1));
+            let made = exact_cast(&value.to_array().map_err(classify)?, &wanted).map_err(|_| unfit())?;
+            ScalarValue::try_from_array(&made, 0).map_err(classify)
         }
         _ => Ok(value.clone()),
     };

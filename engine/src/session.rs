@@ -14,12 +14,13 @@ use parking_lot::RwLock;
 use crate::catalog::OWN_CATALOG;
 use crate::engine::Engine;
 use crate::error::{classify, of_statement};
+use crate::exact_writes;
 use crate::explain::{self, Explained};
 use crate::float_literals;
 use crate::function_hint;
 use crate::guard::balance::balance;
 use crate::guard::concat::CapFunctions;
-use crate::guard::{expansion, kinds, multisets, planning, shape, subqueries};
+use crate::guard::{expansion, kinds, multisets, planning, recursion, shape, subqueries};
 use crate::json_operators;
 use crate::models::{self, ModelStatement};
 use crate::native_query;
@@ -29,6 +30,7 @@ use crate::scans_apart;
 use crate::source_statement::{self, SourceStatement};
 use crate::unique_names;
 use crate::view_arguments;
+use crate::{missing_table, settled};
 
 /// A session. Clones are handles to the same session.
 #[derive(Clone)]
@@ -194,7 +196,10 @@ impl Session {
         loop {
             match self.bind(sql, effective).await {
                 Err(e) if tries.again(&e).await => {}
-                bound => return bound.map_err(|e| of_statement(e, effective)),
+                bound => {
+                    let catalogs = self.engine.shared.sources.list.as_ref();
+                    return bound.map_err(|e| missing_table::with_hint(of_statement(e, effective), catalogs));
+                }
             }
         }
     }
@@ -223,7 +228,8 @@ impl Session {
             unique_names::make(&mut statement);
             multisets::check(&mut statement)?;
             view_arguments::resolve(&mut statement, &mut state, &sources).await?;
-            float_literals::mark(&mut statement);
+            float_literals::mark(&mut statement)?;
+            settled::mark(&mut statement);
             json_operators::bind_tightly(&mut statement)?;
             native_query::resolve(&statement, &mut state, &sources, engine.allow_native_queries).await?;
             for resolve in resolvers {
@@ -237,7 +243,10 @@ impl Session {
                 Err(e) => Err(function_hint::steady(e, &state)),
                 planned => planned,
             };
-            let plan = plan.and_then(ExactLiterals::rewrite).and_then(scans_apart::make).map_err(classify)?;
+            let plan = plan.map_err(classify)?;
+            recursion::check(&plan)?;
+            let plan = ExactLiterals::rewrite(plan).and_then(exact_writes::make).and_then(scans_apart::make);
+            let plan = plan.map_err(classify)?;
             kinds::check(&plan, &engine)?;
             check_subqueries(&plan, &state)?;
             let work = match plan {

@@ -7,11 +7,16 @@ use datafusion::prelude::SessionConfig;
 use headwater_common::{Error, Limits, Result, nearest};
 use headwater_source::Learning;
 
+use crate::plan_guard::Guarded;
 use crate::session::Session;
 use crate::words::words;
 
 /// Whether this session learns from its queries; not one of DataFusion's.
 const LEARNING: &str = "optimizer.learning";
+/// Whether its plans are guarded.
+const PLAN_GUARD: &str = "optimizer.plan_guard";
+/// Settings of the configuration that a session may change.
+pub(crate) const SWITCHES: [&str; 2] = [LEARNING, PLAN_GUARD];
 
 const TIME_ZONE: &str = "datafusion.execution.time_zone";
 
@@ -44,8 +49,9 @@ pub(crate) fn set(session: &Session, key: &str, value: &str) -> Result<()> {
         session.set_limits(limits);
         return Ok(());
     }
-    if key == LEARNING {
-        return set_learning(session, flag(value)?);
+    if SWITCHES.contains(&key.as_str()) {
+        switch(session, &key, flag(&key, value)?);
+        return Ok(());
     }
     check_open(&key)?;
     if key == TIME_ZONE && value.parse::<Tz>().is_err() {
@@ -65,8 +71,10 @@ pub(crate) fn reset(session: &Session, key: &str) -> Result<()> {
         session.set_limits(limits);
         return Ok(());
     }
-    if key == LEARNING {
-        return set_learning(session, session.engine.config().optimizer.learning);
+    if SWITCHES.contains(&key.as_str()) {
+        let configured = &session.engine.config().optimizer;
+        switch(session, &key, if key == LEARNING { configured.learning } else { configured.plan_guard });
+        return Ok(());
     }
     check_open(&key)?;
     let original = text_of(session.engine.shared.state.config_options(), &key).unwrap_or_default();
@@ -81,8 +89,8 @@ pub(crate) fn get(session: &Session, key: &str) -> Result<String> {
         let value = session.limits().get(name);
         return value.map(|v| v.to_string()).ok_or_else(|| unknown(&key));
     }
-    if key == LEARNING {
-        return Ok(learns(session.inner.read().state.config()).to_string());
+    if SWITCHES.contains(&key.as_str()) {
+        return Ok(switched_on(session.inner.read().state.config(), &key).to_string());
     }
     check_open(&key)?;
     Ok(text_of(session.inner.read().state.config_options(), &key).unwrap_or_default())
@@ -99,8 +107,8 @@ pub(crate) fn all(session: &Session) -> Vec<(String, String)> {
         let name = if *key == TIME_ZONE { "timezone" } else { *key };
         (name.to_owned(), text_of(options, key).unwrap_or_default())
     });
-    let learning = (LEARNING.to_owned(), learns(inner.state.config()).to_string());
-    bounded.chain(open).chain([learning]).collect()
+    let switches = SWITCHES.map(|key| (key.to_owned(), switched_on(inner.state.config(), key).to_string()));
+    bounded.chain(open).chain(switches).collect()
 }
 
 /// Whether a session learns.
@@ -108,17 +116,28 @@ pub(crate) fn learns(config: &SessionConfig) -> bool {
     config.get_extension::<Learning>().is_none_or(|learning| learning.0)
 }
 
-fn set_learning(session: &Session, learning: bool) -> Result<()> {
-    let mut inner = session.inner.write();
-    Arc::make_mut(&mut inner.state).config_mut().set_extension(Arc::new(Learning(learning)));
-    Ok(())
+/// Whether one of [`SWITCHES`] is on.
+pub(crate) fn switched_on(config: &SessionConfig, key: &str) -> bool {
+    match key {
+        LEARNING => learns(config),
+        _ => config.get_extension::<Guarded>().is_none_or(|guarded| guarded.0),
+    }
 }
 
-fn flag(value: &str) -> Result<bool> {
+fn switch(session: &Session, key: &str, on: bool) {
+    let mut inner = session.inner.write();
+    let config = Arc::make_mut(&mut inner.state).config_mut();
+    match key {
+        LEARNING => config.set_extension(Arc::new(Learning(on))),
+        _ => config.set_extension(Arc::new(Guarded(on))),
+    }
+}
+
+fn flag(key: &str, value: &str) -> Result<bool> {
     match value.trim().trim_matches('\'').to_ascii_lowercase().as_str() {
         "true" | "on" | "yes" | "1" => Ok(true),
         "false" | "off" | "no" | "0" => Ok(false),
-        _ => Err(Error::invalid(format!("{LEARNING} must be on or off"))),
+        _ => Err(Error::invalid(format!("{key} must be on or off"))),
     }
 }
 
@@ -142,7 +161,7 @@ pub(crate) fn show(sql: &str) -> Result<Option<String>> {
         Some(false) => Err(unknown(&key)),
         // Only names of the lists get into the text.
         Some(true) => Ok(Some(format!("SELECT name, value FROM headwater.system.settings WHERE name = '{key}'"))),
-        None if key == LEARNING || OPEN.contains(&key.as_str()) => {
+        None if SWITCHES.contains(&key.as_str()) || OPEN.contains(&key.as_str()) => {
             Ok(Some(format!("SELECT name, value FROM headwater.system.settings WHERE name = '{key}'")))
         }
         None => Ok(None),
@@ -161,7 +180,7 @@ fn check_open(key: &str) -> Result<()> {
 
 fn unknown(key: &str) -> Error {
     let limits: Vec<String> = Limits::SETTINGS.iter().map(|s| format!("limits.{}", s.name)).collect();
-    let known = OPEN.iter().copied().chain(limits.iter().map(String::as_str)).chain(["timezone", LEARNING]);
+    let known = OPEN.iter().copied().chain(limits.iter().map(String::as_str)).chain(["timezone"]).chain(SWITCHES);
     let known: Vec<&str> = known.collect();
     let hint = nearest::nearest(key, known).map(|n| format!("; did you mean \"{n}\"?")).unwrap_or_default();
     Error::invalid(format!("there is no setting \"{key}\"{hint}"))

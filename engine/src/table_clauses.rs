@@ -20,6 +20,9 @@ pub(crate) struct TableClauses;
 impl RelationPlanner for TableClauses {
     fn plan_relation(&self, relation: TableFactor, context: &mut dyn RelationPlannerContext) -> Result<RelationPlanning> {
         let mut relation = relation;
+        if let Some((form, remedy)) = unknown(&relation) {
+            return Err(refused([form, " is not supported; ", remedy].concat()));
+        }
         if let Some(clause) = forgotten(&relation) {
             return Err(refused([clause, " behind a table is not supported"].concat()));
         }
@@ -35,6 +38,22 @@ impl RelationPlanner for TableClauses {
         let sampled = Filter::try_new(random().call(Vec::new()).lt(lit(share)), all.into())?;
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(LogicalPlan::Filter(sampled), None))))
     }
+}
+
+/// A form of a table that nothing plans, and what to write instead.
+fn unknown(relation: &TableFactor) -> Option<(&'static str, &'static str)> {
+    Some(match relation {
+        TableFactor::Pivot { .. } => ("PIVOT", "write an aggregate with FILTER (WHERE ...) for each column"),
+        TableFactor::Unpivot { .. } => ("UNPIVOT", "write a UNION ALL with a SELECT for each column"),
+        TableFactor::MatchRecognize { .. } => ("MATCH_RECOGNIZE", "use window functions"),
+        TableFactor::JsonTable { .. } | TableFactor::OpenJsonTable { .. } => {
+            ("a table of JSON", "use unnest and the functions of JSON")
+        }
+        TableFactor::XmlTable { .. } => ("XMLTABLE", "there are no functions of XML"),
+        TableFactor::TableFunction { .. } => ("TABLE(...)", "call the function itself in FROM"),
+        TableFactor::SemanticView { .. } => ("SEMANTIC_VIEW", "name tables in FROM"),
+        _ => return None,
+    })
 }
 
 /// A clause that would change the rows.

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use headwater_common::config::Options;
+use headwater_common::{Error, ErrorKind, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::{engine, lines};
 
 /// What goes wrong with what the server sends; numbers are bytes of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +32,46 @@ impl Fault {
     pub fn is_harmless(self) -> bool {
         matches!(self, Self::Delay(_) | Self::Throttle(_))
     }
+}
+
+/// Places of a connection at which a fault comes, `count` of them from the greeting to beyond the end of `bytes`, the early ones
+/// closer together.
+pub fn places(count: usize, bytes: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |i| 30 + (bytes as f64 * (i as f64 / count.max(1) as f64).powi(2)) as usize)
+}
+
+/// What became of queries on ways with faults.
+#[derive(Debug, Default)]
+pub struct Outcomes {
+    /// Results that were whole.
+    pub whole: usize,
+    /// Errors.
+    pub errors: usize,
+}
+
+impl Outcomes {
+    /// The result must be whole, and must be there when the fault is harmless; an error must name the source `s`.
+    pub fn take(&mut self, fault: Fault, result: Result<Vec<String>, Error>, expected: &[String]) {
+        match result {
+            Ok(rows) => {
+                assert!(rows == expected, "{fault:?}: {} rows of {}", rows.len(), expected.len());
+                self.whole += 1;
+            }
+            Err(error) => {
+                assert!(!fault.is_harmless(), "{fault:?}: {error}");
+                let kinds = [ErrorKind::Unavailable, ErrorKind::Timeout, ErrorKind::SourceFailed];
+                assert!(kinds.contains(&error.kind()) && error.to_string().contains("source s"), "{fault:?}: {error}");
+                self.errors += 1;
+            }
+        }
+    }
+}
+
+/// The rows of a query over a source `s` of an engine of its own, which is dropped without a shutdown.
+pub async fn read(kind: &str, options: &Options, sql: &str) -> Result<Vec<String>, Error> {
+    let engine = engine(Limits::default()).await;
+    engine.create_source("s", kind, options).await?;
+    engine.session("test")?.query(sql).await?.collect().await.map(|batches| lines(&batches))
 }
 
 /// A port of this host that leads to `target`.

@@ -111,6 +111,11 @@ impl RedisDatabase {
         database
     }
 
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
     /// A connection to it.
     pub fn client(&self) -> RedisClient {
         let mut client = RedisClient::connect(&address());

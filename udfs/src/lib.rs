@@ -7,7 +7,7 @@
 //! | window | anomaly_score | `window` |
 //! | scalar | series_outliers_tukey, series_decompose_stl, series_period_fft, drift_psi, drift_ks, drift_adwin, experiment_variant, experiment_compare | `scalar` |
 //! | scalar | json_get, json_extract_path_text, json_extract_string, json_array_length, json_typeof, ...; `->` and `->>` | `json` |
-//! | of stored models | CREATE MODEL, ML_PREDICT, ML_EVALUATE, ML_EXPLAIN, ML_LEADERBOARD, predict, ml_deploy | `models` |
+//! | of stored models | CREATE MODEL, ML_PREDICT, ML_EVALUATE, ML_EXPLAIN, ML_LEADERBOARD, ML_FORECAST, predict, ml_deploy | `models` |
 //!
 //! A table function takes `TABLE t` or `(query)` and named arguments. It becomes a node of the plan with that query below it,
 //! so the optimizer and the sources see the query; the algorithms are those of `headwater-forecasting` and

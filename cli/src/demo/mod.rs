@@ -59,6 +59,25 @@ pub(crate) const QUERIES: &[(&str, &str)] = &[
     ),
 ];
 
+/// What the demo draws: a name, and a query.
+const PICTURES: &[(&str, &str)] = &[
+    (
+        "forecast.svg",
+        "SELECT day, n AS orders, NULL AS forecast, NULL AS lower_80, NULL AS upper_80, NULL AS lower_95, NULL AS upper_95\n\
+         FROM (SELECT date_trunc('day', ordered_at) AS day, count(*) AS n FROM shop.public.orders GROUP BY 1) d\n\
+         WHERE day >= (SELECT max(ordered_at) - INTERVAL '90 days' FROM shop.public.orders)\n\
+         UNION ALL SELECT day, NULL, forecast, lower_80, upper_80, lower_95, upper_95\n\
+         FROM FORECAST((SELECT date_trunc('day', ordered_at) AS day, count(*) AS n FROM shop.public.orders GROUP BY 1),\n\
+           timestamp_col => 'day', data_col => 'n', horizon => 28)",
+    ),
+    (
+        "anomalies.svg",
+        "SELECT at, value, lower_bound AS lower_usual, upper_bound AS upper_usual, is_anomaly\n\
+         FROM DETECT_ANOMALIES((SELECT at, value FROM shop.public.readings WHERE sensor = 's7' AND at BETWEEN '2025-02-01' AND '2025-04-01'),\n\
+           timestamp_col => 'at', data_col => 'value', method => 'forecast', anomaly_prob_threshold => 0.995)",
+    ),
+];
+
 /// What the Python lines ask.
 const PYTHON_QUERY: &str = "SELECT * FROM shop.public.orders ORDER BY id LIMIT 5";
 
@@ -80,6 +99,7 @@ pub(crate) async fn main(args: &DemoArgs) -> Result<ExitCode> {
         return Err(Error::invalid(format!("{error}; choose another folder with --dir")));
     }
     ask(&engine).await?;
+    draw(&engine, &folder).await?;
     if args.no_serve {
         return Ok(ExitCode::SUCCESS);
     }
@@ -115,6 +135,28 @@ async fn ask(engine: &Engine) -> Result<()> {
         }
         sink.finish()?;
         println!("time: {elapsed}");
+    }
+    Ok(())
+}
+
+/// Draws the pictures beside the data.
+async fn draw(engine: &Engine, folder: &Path) -> Result<()> {
+    let session = engine.session("demo")?;
+    println!("\n-- Forecasts with their bands and flagged anomalies as pictures");
+    for (name, sql) in PICTURES {
+        let result = session.query(sql).await?;
+        let schema = result.schema();
+        let batches = result.collect().await?;
+        let path = folder.join(name);
+        let mut output = Output::replacing(&path)?;
+        let style = Style { format: Format::Svg, null: None, max_rows: 0, width: None };
+        let mut sink = output.sink(&style, &schema)?;
+        for batch in &batches {
+            sink.write(batch)?;
+        }
+        sink.finish()?;
+        output.commit()?;
+        println!("{sql};\npicture: {}", path.display());
     }
     Ok(())
 }

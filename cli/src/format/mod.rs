@@ -4,6 +4,7 @@ mod binary;
 mod cell;
 mod delimited;
 mod json;
+mod keys;
 mod markdown;
 mod rows;
 mod table;
@@ -83,7 +84,7 @@ pub(crate) trait Sink: Send {
 /// A sink for one result with this schema.
 pub(crate) fn sink<'a>(style: &Style, schema: &SchemaRef, out: Box<dyn Write + Send + 'a>) -> Result<Box<dyn Sink + 'a>> {
     let null = |default: &str| style.null.clone().unwrap_or_else(|| default.to_owned());
-    Ok(match style.format {
+    let sink: Box<dyn Sink + 'a> = match style.format {
         Format::Table => Box::new(rows::Shown::new(table::Table, schema, style, out)),
         Format::Vertical => Box::new(rows::Shown::new(vertical::Vertical, schema, style, out)),
         Format::Markdown => Box::new(rows::Shown::new(markdown::Markdown, schema, style, out)),
@@ -94,7 +95,8 @@ pub(crate) fn sink<'a>(style: &Style, schema: &SchemaRef, out: Box<dyn Write + S
         Format::Arrow => Box::new(binary::Ipc::new(schema, out)?),
         Format::Parquet => Box::new(binary::Parquet::new(schema, out)?),
         Format::Svg => Box::new(crate::plot::Svg::new(schema, out)),
-    })
+    };
+    Ok(if style.format.is_binary() { sink } else { Box::new(keys::TextKeys(sink)) })
 }
 
 /// An error of writing output.

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{ArrayRef, BinaryArray, Decimal128Array, Int32Array, ListArray, StringArray};
+use arrow::array::{
+    ArrayRef, BinaryArray, Date32Builder, Decimal128Array, Int32Array, Int64Builder, ListArray, MapBuilder, StringArray,
+};
 use arrow::datatypes::Int32Type;
 
 use super::*;
@@ -67,6 +69,23 @@ fn a_table_is_aligned_by_the_width_on_screen() {
 (3 rows)
 ";
     assert_eq!(text(Format::Table), expected);
+}
+
+#[test]
+fn keys_of_maps_are_shown_as_texts() {
+    let mut map =
+        MapBuilder::new(None, Date32Builder::new(), MapBuilder::new(None, Int64Builder::new(), Int64Builder::new()));
+    map.keys().append_value(19_782);
+    map.values().keys().append_value(1);
+    map.values().values().append_null();
+    map.values().append(true).unwrap();
+    map.append(true).unwrap();
+    map.append(false).unwrap();
+    let batch = RecordBatch::try_from_iter_with_nullable([("m", Arc::new(map.finish()) as ArrayRef, true)]).unwrap();
+    let of = |format| String::from_utf8(written(format, &batch, 0)).unwrap();
+    assert_eq!(of(Format::Csv), "m\n\"{\"\"2024-02-29\"\":{\"\"1\"\":null}}\"\n\n");
+    assert_eq!(of(Format::Ndjson), "{\"m\":{\"2024-02-29\":{\"1\":null}}}\n{\"m\":null}\n");
+    assert!(of(Format::Table).contains("| {\"2024-02-29\":{\"1\":null}} |"), "{}", of(Format::Table));
 }
 
 #[test]

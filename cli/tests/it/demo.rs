@@ -27,6 +27,10 @@ fn the_demo_answers_its_questions_and_is_quick_the_second_time() {
     ] {
         assert!(first.out.contains(part), "{part} in {}", first.out);
     }
+    for (name, part) in [("forecast.svg", "class=\"band\""), ("anomalies.svg", "class=\"mark\"")] {
+        let picture = std::fs::read_to_string(std::path::Path::new(folder).join(name)).unwrap();
+        assert!(picture.contains(part) && picture.ends_with("</svg>\n"), "{name}");
+    }
     let watch = Stopwatch::start();
     let second = run(&["demo", "--no-serve", "--dir", folder]);
     assert_eq!(second.code, Some(0), "{second:?}");

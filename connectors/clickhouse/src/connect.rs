@@ -6,10 +6,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use bytes::Bytes;
 use headwater_common::retry::Backoff;
-use headwater_common::{Error, Result};
+use headwater_common::{Error, ErrorKind, Origin, Result};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -62,6 +62,7 @@ pub(crate) struct Connections {
     database: Option<String>,
     places: Arc<Semaphore>,
     wait: Duration,
+    response: Duration,
     size: usize,
 }
 
@@ -99,6 +100,7 @@ impl Connections {
             database: config.database.clone(),
             places: Arc::new(Semaphore::new(config.pool_size)),
             wait: config.pool_wait,
+            response: config.response_timeout,
             size: config.pool_size,
         })
     }
@@ -133,7 +135,7 @@ impl Connections {
         let _place = self.place().await?;
         let mut answer = self.read(&Query { sql, settings, ..Query::default() }).await?;
         let mut bytes = Vec::new();
-        while let Some(frame) = answer.body.frame().await {
+        while let Some(frame) = self.frame(&mut answer.body).await? {
             match frame {
                 Ok(frame) => bytes.extend_from_slice(&frame.into_data().unwrap_or_default()),
                 Err(e) => {
@@ -158,7 +160,7 @@ impl Connections {
         let body = Full::new(Bytes::copy_from_slice(sql.as_bytes())).map_err(|never| match never {});
         let query = Query { sql, settings, ..Query::default() };
         let mut answer = self.send(&query, None, body.boxed_unsync()).await?;
-        while let Some(frame) = answer.body.frame().await {
+        while let Some(frame) = self.frame(&mut answer.body).await? {
             frame.map_err(|e| broken(&self.source, &e))?;
         }
         Ok(())
@@ -177,16 +179,34 @@ impl Connections {
         if let Some(authorization) = &self.authorization {
             request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
-        let response = self.client.request(request).await.map_err(|e| self.failed(&e))?;
+        // Rows may take any time on their way to the server.
+        let response = match in_address {
+            Some(_) => self.client.request(request).await,
+            None => self.in_time(self.client.request(request)).await?,
+        };
+        let response = response.map_err(|e| self.failed(&e))?;
         let (parts, body) = response.into_parts();
         let code = parts.headers.get("x-clickhouse-exception-code").and_then(|v| v.to_str().ok()?.parse().ok());
         if !parts.status.is_success() || code.is_some() {
-            let text = text_of(body).await;
+            let text = self.in_time(text_of(body)).await?;
             let text =
                 if text.is_empty() { format!("the server answered with HTTP status {}", parts.status) } else { text };
             return Err(exception(&self.source, code, &text));
         }
         Ok(Answer { body, headers: parts.headers })
+    }
+
+    /// The next piece of an answer. Errors: it does not come in time.
+    pub(crate) async fn frame(&self, body: &mut Incoming) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        self.in_time(body.frame()).await
+    }
+
+    async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T> {
+        tokio::time::timeout(self.response, answer).await.map_err(|_| {
+            let ms = self.response.as_millis();
+            let message = format!("the server sent nothing for {ms} ms; raise option \"response_timeout_ms\"");
+            Error::new(ErrorKind::Timeout, Origin::Source(self.source.clone()), message)
+        })
     }
 
     fn uri(&self, query: &Query<'_>, in_address: Option<&str>) -> Result<Uri> {

@@ -18,9 +18,8 @@
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::{Between, BinaryExpr, Like, Operator};
 use datafusion::prelude::Expr;
+use headwater_sqlgen::filter::{self, Filter, Filters, Outcome, exact, is_uuid};
 use headwater_sqlgen::{self as sql, Dialect as _};
 
 use crate::types::{ChKind, ChType, StringMode, TypeOptions};
@@ -31,20 +30,6 @@ pub(crate) struct Columns<'a> {
     pub(crate) types: &'a [(String, ChType)],
     /// How values are read.
     pub(crate) options: TypeOptions,
-}
-
-/// A translated filter.
-#[derive(Debug)]
-pub(crate) struct Translated {
-    pub(crate) expr: sql::Expr,
-    /// Same rows as here; otherwise at least the rows from here.
-    pub(crate) exact: bool,
-}
-
-type Outcome = Result<Translated, String>;
-
-fn exact(expr: sql::Expr) -> Outcome {
-    Ok(Translated { expr, exact: true })
 }
 
 /// How values of a column compare.
@@ -97,96 +82,53 @@ impl Columns<'_> {
 
 /// Translates a filter, or says why it stays here.
 pub(crate) fn translate(columns: &Columns<'_>, filter: &Expr) -> Outcome {
-    match filter {
-        Expr::BinaryExpr(BinaryExpr { op: op @ (Operator::And | Operator::Or), .. }) => chain(columns, filter, *op),
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) => comparison(columns, left, *op, right),
-        Expr::Not(inner) => {
-            let inner = translate(columns, inner)?;
-            if !inner.exact {
-                return Err("the negation of a filter that is only a superset".into());
-            }
-            exact(sql::Expr::Not(Box::new(inner.expr)))
+    filter::translate(columns, filter)
+}
+
+impl Filters for Columns<'_> {
+    fn is_bool(&self, column: &str) -> Result<bool, String> {
+        Ok(self.family(column)? == Family::Bool)
+    }
+
+    fn null_is_a_condition(&self) -> bool {
+        false
+    }
+
+    fn null_test(&self, column: &str) -> Result<(), String> {
+        let t = self.find(column)?;
+        if matches!(t.kind, ChKind::Text | ChKind::Nothing) {
+            return Err(format!("`{column}`: values of type {} are texts made by the server", t.name));
         }
-        Expr::Column(column) if columns.family(&column.name)? == Family::Bool => exact(sql::Expr::column(&column.name)),
-        Expr::Literal(value @ ScalarValue::Boolean(Some(_)), _) => exact(sql::Expr::Value(value.clone())),
-        Expr::IsNull(inner) => null_test(columns, inner, sql::Expr::IsNull),
-        Expr::IsNotNull(inner) => null_test(columns, inner, sql::Expr::IsNotNull),
-        Expr::IsTrue(inner) => truth(columns, inner, sql::Expr::IsTrue),
-        Expr::IsFalse(inner) => truth(columns, inner, sql::Expr::IsFalse),
-        Expr::IsUnknown(inner) => truth(columns, inner, sql::Expr::IsUnknown),
-        Expr::Between(Between { expr, negated: false, low, high }) => {
-            let low = comparison(columns, expr, Operator::GtEq, low)?;
-            let high = comparison(columns, expr, Operator::LtEq, high)?;
-            Ok(Translated { expr: sql::Expr::All(vec![low.expr, high.expr]), exact: low.exact && high.exact })
+        Ok(())
+    }
+
+    fn compare(&self, column: &str, operator: sql::Operator, value: &ScalarValue) -> Outcome {
+        compare(self, column, operator, value)
+    }
+
+    fn element(&self, column: &str, value: &ScalarValue, negated: bool) -> Result<(sql::Expr, sql::Expr), String> {
+        let family = self.family(column)?;
+        if family == Family::Float && negated {
+            return Err(format!("`{column}`: zeros and NaN differ from themselves otherwise at the server"));
         }
-        Expr::InList(list) => in_list(columns, list),
-        Expr::Like(like) => pattern(columns, like),
-        other => Err(format!("`{other}` is not computed by the server")),
+        sides(self, column, family, value)
     }
-}
 
-/// A chain of AND or OR of any length, without recursion along the chain.
-fn chain(columns: &Columns<'_>, filter: &Expr, op: Operator) -> Outcome {
-    let (mut stack, mut parts, mut all_exact) = (vec![filter], Vec::new(), true);
-    while let Some(expr) = stack.pop() {
-        match expr {
-            Expr::BinaryExpr(BinaryExpr { left, op: found, right }) if *found == op => {
-                stack.push(right);
-                stack.push(left);
-            }
-            part => {
-                let part = translate(columns, part)?;
-                all_exact &= part.exact;
-                parts.push(part.expr);
-            }
+    fn pattern(&self, column: &str) -> Result<sql::Expr, String> {
+        if self.family(column)? != Family::Text {
+            return Err(format!("`{column}` is not a text"));
         }
+        Ok(sql::Expr::column(column))
     }
-    let expr = if op == Operator::And { sql::Expr::All(parts) } else { sql::Expr::Any(parts) };
-    Ok(Translated { expr, exact: all_exact })
 }
 
-fn null_test(columns: &Columns<'_>, inner: &Expr, make: fn(Box<sql::Expr>) -> sql::Expr) -> Outcome {
-    let Expr::Column(column) = inner else { return Err(format!("`{inner}` is not a plain column")) };
-    let t = columns.find(&column.name)?;
-    if matches!(t.kind, ChKind::Text | ChKind::Nothing) {
-        return Err(format!("`{}`: values of type {} are texts made by the server", column.name, t.name));
-    }
-    exact(make(Box::new(sql::Expr::column(&column.name))))
-}
-
-fn truth(columns: &Columns<'_>, inner: &Expr, make: fn(Box<sql::Expr>) -> sql::Expr) -> Outcome {
-    let inner = translate(columns, inner)?;
-    if !inner.exact {
-        return Err("the truth of a filter that is only a superset".into());
-    }
-    exact(make(Box::new(inner.expr)))
-}
-
-fn comparison(columns: &Columns<'_>, left: &Expr, op: Operator, right: &Expr) -> Outcome {
-    let operator = match op {
-        Operator::Eq => sql::Operator::Eq,
-        Operator::NotEq => sql::Operator::NotEq,
-        Operator::Lt => sql::Operator::Lt,
-        Operator::LtEq => sql::Operator::LtEq,
-        Operator::Gt => sql::Operator::Gt,
-        Operator::GtEq => sql::Operator::GtEq,
-        Operator::IsDistinctFrom => sql::Operator::IsDistinctFrom,
-        Operator::IsNotDistinctFrom => sql::Operator::IsNotDistinctFrom,
-        other => return Err(format!("the operator {other} is not computed by the server")),
-    };
-    let (column, operator, value) = match (left, right) {
-        (Expr::Column(column), Expr::Literal(value, _)) => (column, operator, value),
-        (Expr::Literal(value, _), Expr::Column(column)) => (column, operator.mirrored().ok_or("not a comparison")?, value),
-        _ => return Err(format!("`{left} {op} {right}` is not a column compared with a value")),
-    };
-    let name = &column.name;
+fn compare(columns: &Columns<'_>, name: &str, operator: sql::Operator, value: &ScalarValue) -> Outcome {
     let family = columns.family(name)?;
     let (column, value) = sides(columns, name, family, value)?;
-    let is_order = matches!(operator, sql::Operator::Lt | sql::Operator::LtEq | sql::Operator::Gt | sql::Operator::GtEq);
     match family {
-        Family::Equal if is_order => Err(format!("`{name}`: the server orders values of this type otherwise")),
+        Family::Equal if operator.is_order() => Err(format!("`{name}`: the server orders values of this type otherwise")),
         Family::Float if operator != sql::Operator::Eq => {
-            if !is_order {
+            if !operator.is_order() {
                 return Err(format!("`{name}`: zeros and NaN differ from themselves otherwise at the server"));
             }
             // Only NaN is not at most infinite.
@@ -197,7 +139,7 @@ fn comparison(columns: &Columns<'_>, left: &Expr, op: Operator, right: &Expr) ->
             let number = sql::Expr::compare(column.clone(), sql::Operator::LtEq, sql::Expr::Value(infinite));
             let or_nan = sql::Expr::Not(Box::new(number));
             let expr = sql::Expr::Any(vec![sql::Expr::compare(column, operator, value), or_nan]);
-            Ok(Translated { expr, exact: false })
+            Ok(Filter { expr, exact: false })
         }
         _ => exact(sql::Expr::compare(column, operator, value)),
     }
@@ -214,9 +156,9 @@ fn sides(columns: &Columns<'_>, name: &str, family: Family, value: &ScalarValue)
     match family {
         Family::Opaque => Err(format!("`{name}`: values of type {} compare otherwise at the server", t.name)),
         Family::Plain | Family::Bool => Ok((column, plain(t, value, &columns.options).ok_or_else(refuse)?)),
-        Family::Text => Ok((column, sql::Expr::Value(ScalarValue::from(text_of(value).ok_or_else(refuse)?)))),
+        Family::Text => Ok((column, sql::Expr::Value(ScalarValue::from(value.try_as_str().flatten().ok_or_else(refuse)?)))),
         Family::Equal => {
-            let text = text_of(value).ok_or_else(refuse)?;
+            let text = value.try_as_str().flatten().ok_or_else(refuse)?;
             equal_sides(column, t, text).ok_or_else(|| format!("`{name}` is compared with a text that is not a {}", t.name))
         }
         Family::Float => {
@@ -312,61 +254,6 @@ pub(crate) fn equal_literal(t: &ChType, text: &str) -> Option<sql::Expr> {
             (address.to_string() == text && !text.contains('.')).then(|| typed("IPv6"))
         }
         _ => None,
-    }
-}
-
-/// The text of a text value.
-fn text_of(value: &ScalarValue) -> Option<&str> {
-    match value {
-        ScalarValue::Utf8(v) | ScalarValue::LargeUtf8(v) | ScalarValue::Utf8View(v) => v.as_deref(),
-        ScalarValue::Dictionary(_, inner) => text_of(inner),
-        _ => None,
-    }
-}
-
-/// Whether a text is a uuid in the form the server prints: only such a text can equal one.
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.char_indices().all(|(i, c)| match i {
-            8 | 13 | 18 | 23 => c == '-',
-            _ => c.is_ascii_digit() || ('a'..='f').contains(&c),
-        })
-}
-
-fn in_list(columns: &Columns<'_>, list: &InList) -> Outcome {
-    let Expr::Column(column) = list.expr.as_ref() else { return Err(format!("`{}` is not a plain column", list.expr)) };
-    let family = columns.family(&column.name)?;
-    if family == Family::Float && list.negated {
-        return Err(format!("`{}`: zeros and NaN differ from themselves otherwise at the server", column.name));
-    }
-    let mut left = sql::Expr::column(&column.name);
-    let mut values = Vec::with_capacity(list.list.len());
-    for element in &list.list {
-        let Expr::Literal(value, _) = element else { return Err(format!("`{element}` is not a value")) };
-        let (column, value) = sides(columns, &column.name, family, value)?;
-        left = column;
-        values.push(value);
-    }
-    exact(sql::Expr::InList { expr: Box::new(left), list: values, negated: list.negated })
-}
-
-fn pattern(columns: &Columns<'_>, like: &Like) -> Outcome {
-    let (Expr::Column(column), Expr::Literal(value, _)) = (like.expr.as_ref(), like.pattern.as_ref()) else {
-        return Err(format!("`{}` is not compared with a fixed pattern", like.expr));
-    };
-    let name = &column.name;
-    if like.case_insensitive {
-        return Err(format!("`{name}`: upper and lower case differ at the server"));
-    }
-    if columns.family(name)? != Family::Text {
-        return Err(format!("`{name}` is not a text"));
-    }
-    match text_of(value) {
-        Some(text) if !text.contains('\\') && like.escape_char.is_none_or(|c| c == '\\') => {
-            let column = Box::new(sql::Expr::column(name));
-            exact(sql::Expr::Like { expr: column, pattern: text.to_owned(), escape: '\\', negated: like.negated })
-        }
-        _ => Err(format!("`{name}`: a pattern with escapes stays here")),
     }
 }
 

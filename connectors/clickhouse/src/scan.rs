@@ -11,7 +11,6 @@ use datafusion::execution::SendableRecordBatchStream;
 use headwater_common::{Error, Result};
 use headwater_source::{BatchReader, QueryContext, TableName, read_batches};
 use headwater_sqlgen::{ClickHouseStatement, Sql};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -197,7 +196,7 @@ impl BatchReader for Running {
                 }
                 continue;
             }
-            match self.body.frame().await {
+            match self.reading.source.connections.frame(&mut self.body).await? {
                 Some(Ok(frame)) => {
                     let Ok(piece) = frame.into_data() else { continue };
                     if let Err(e) = self.arrow.push(&piece, &mut self.batches) {
@@ -221,7 +220,7 @@ impl Running {
     /// Why the stream broke off: the server's exception when it wrote one.
     async fn broken_off(&mut self, error: Option<&(dyn std::error::Error + Send + Sync + 'static)>) -> Error {
         let mut after = 0;
-        while let Some(Ok(frame)) = self.body.frame().await {
+        while let Ok(Some(Ok(frame))) = self.reading.source.connections.frame(&mut self.body).await {
             let Ok(piece) = frame.into_data() else { continue };
             self.arrow.remember(&piece);
             after += piece.len();

@@ -75,7 +75,7 @@ pub(crate) async fn insert(
     // An error of ours broke the request off, so it comes first.
     let count = told?;
     let mut answer = answer?;
-    while let Some(frame) = answer.body.frame().await {
+    while let Some(frame) = source.connections.frame(&mut answer.body).await? {
         frame.map_err(|e| broken(&source.name, &e))?;
     }
     match answer.headers.get("x-clickhouse-summary").and_then(|v| v.to_str().ok()).and_then(written_rows) {

@@ -252,15 +252,12 @@ impl Inference<'_> {
                 Ok((fields, Some(TextFormat::Csv(csv, Arc::new(names)))))
             }
             FileFormat::Json => {
-                let format = TextFormat::Json(self.options.json, declared.is_some());
                 if let Some(declared) = declared {
-                    return Ok((declared.to_vec(), Some(format)));
+                    return Ok((declared.to_vec(), Some(TextFormat::Json(self.options.json, true, true))));
                 }
-                let shapes = said.filter_map(|(path, f)| match f {
-                    Facts::Json(shape) => Some((path, shape)),
-                    _ => None,
-                });
-                Ok((json_fields(shapes)?, Some(format)))
+                let shapes = said.filter_map(|(_, f)| if let Facts::Json(shape) = f { Some(shape) } else { None });
+                let (fields, nested_texts) = json_fields(shapes)?;
+                Ok((fields, Some(TextFormat::Json(self.options.json, false, nested_texts))))
             }
         }
     }
@@ -371,30 +368,15 @@ fn csv_fields<'a>(
     Ok(all.iter().map(field).collect())
 }
 
-fn json_fields<'a>(shapes: impl Iterator<Item = (&'a str, &'a Shape)>) -> Result<Vec<FieldRef>> {
-    let mut all = Shape::Null;
-    let mut before: Vec<(&str, &Shape)> = Vec::new();
-    for (path, shape) in shapes {
-        all = all.merge(shape.clone()).map_err(|field| {
-            // The first file that does not fit this one.
-            let other = before.iter().find(|(_, s)| (*s).clone().merge(shape.clone()).is_err()).map_or("", |(p, _)| *p);
-            let field = field.trim_start_matches('.');
-            Error::invalid(format!(
-                "field \"{field}\" is a scalar in one of {other} and {path} and an object or list in the other"
-            ))
-        })?;
-        before.push((path, shape));
-    }
+/// The columns, and whether texts among them hold objects and lists.
+fn json_fields<'a>(shapes: impl Iterator<Item = &'a Shape>) -> Result<(Vec<FieldRef>, bool)> {
+    let all = shapes.cloned().fold(Shape::Null, Shape::merge);
+    let nested_texts = all.has_json();
     let Shape::Object(fields) = all else {
         return Err(Error::invalid(
             "the file is empty; declare its columns in option columns to read it as a table without rows",
         ));
     };
-    let field = |(name, shape): (String, Shape)| {
-        let data_type = shape.data_type();
-        let data_type =
-            data_type.ok_or_else(|| Error::invalid(format!("field \"{name}\" holds an object without fields")))?;
-        Ok(Arc::new(Field::new(name, data_type, true)))
-    };
-    fields.into_iter().map(field).collect()
+    let field = |(name, shape): (String, Shape)| Arc::new(Field::new(name, shape.data_type(), true));
+    Ok((fields.into_iter().map(field).collect(), nested_texts))
 }

@@ -14,9 +14,11 @@ use datafusion::datasource::physical_plan::parquet::{
     DefaultParquetFileReaderFactory, Int96Coercer, transform_binary_to_string,
 };
 use datafusion::error::Result as DataFusionResult;
+use datafusion::parquet::arrow::ARROW_SCHEMA_META_KEY;
 use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
 use datafusion::parquet::arrow::async_reader::AsyncFileReader;
 use datafusion::parquet::arrow::parquet_to_arrow_schema;
+use datafusion::parquet::basic::ConvertedType;
 use datafusion::parquet::errors::Result as ParquetResult;
 use datafusion::parquet::file::metadata::ParquetMetaData;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
@@ -81,6 +83,18 @@ fn check(metadata: &ParquetMetaData, size: u64, ratio: u64) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Columns with a part of Parquet's type INTERVAL, of which the reader drops the months. Arrow's writers leave the parts out that their
+/// type does not have, and say which it is.
+pub(crate) fn intervals(footer: &Footer) -> Vec<&str> {
+    let file = footer.0.file_metadata();
+    if file.key_value_metadata().is_some_and(|all| all.iter().any(|entry| entry.key == ARROW_SCHEMA_META_KEY)) {
+        return Vec::new();
+    }
+    let columns = file.schema_descr().columns().iter();
+    let found = columns.filter(|column| column.converted_type() == ConvertedType::INTERVAL);
+    found.filter_map(|column| column.path().parts().first().map(String::as_str)).collect()
 }
 
 /// Row count, nulls, smallest and largest values of a file, for the columns of its table.

@@ -29,6 +29,7 @@ use headwater_source::{ErrorExt, QueryContext};
 
 use crate::checked::{CheckedSource, ScanGuard};
 use crate::infer::{ReadyFile, ReadyTable};
+use crate::parquet_file;
 use crate::partition;
 use crate::source::FilesSource;
 use crate::text::scan::TextSource;
@@ -122,6 +123,7 @@ impl TableProvider for FilesTable {
             let projected = projection.map(|p| schema.project(p)).transpose()?.map_or(schema, Arc::new);
             return Ok(Arc::new(EmptyExec::new(projected)));
         }
+        check_intervals(&table, &files, projection)?;
         let groups = FileGroup::new(partitioned(&table, files)).split_files(state.config().target_partitions());
         let (groups, statistics) = compute_all_files_statistics(groups, schema, true, false)?;
         let url = ObjectStoreUrl::parse(self.source.store_url())?;
@@ -151,6 +153,23 @@ impl TableProvider for FilesTable {
     async fn update(&self, _: &dyn Session, _: Vec<(String, Expr)>, _: Vec<Expr>) -> Result<Arc<dyn ExecutionPlan>> {
         self.read_only("UPDATE of")
     }
+}
+
+/// Refuses to read a column that would lose a part of its values.
+fn check_intervals(table: &ReadyTable, files: &[&ReadyFile], projection: Option<&Vec<usize>>) -> Result<()> {
+    let schema = table.schema.table_schema();
+    let is_read = |name: &str| match (projection, schema.index_of(name)) {
+        (Some(wanted), Ok(place)) => wanted.contains(&place),
+        (_, found) => found.is_ok(),
+    };
+    let mut lossy = files.iter().filter_map(|file| file.footer.as_ref()).flat_map(parquet_file::intervals);
+    let Some(column) = lossy.find(|name| is_read(name)) else { return Ok(()) };
+    let message = format!(
+        "column \"{column}\" of {} is an INTERVAL of Parquet, whose months cannot be read; leave it out, or write the file \
+         with a text or numbers in its place",
+        table.name
+    );
+    Err(Error::unsupported(message).into_datafusion())
 }
 
 fn partitioned(table: &ReadyTable, files: Vec<&ReadyFile>) -> Vec<PartitionedFile> {

@@ -4,15 +4,19 @@
 pub(crate) const SERVER: &str = "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, \
     pg_catalog.getdatabaseencoding()::pg_catalog.text, pg_catalog.version()";
 
-/// Changes when a table, column, constraint or type of a user's schema was created, altered or dropped. ANALYZE and VACUUM
-/// update `pg_class` in place and leave `xmin` alone.
+/// Changes when a table, column, constraint or type of a user's schema was created, altered or dropped, when the triggers of a
+/// constraint were switched on or off, and when other rows may be seen than before. ANALYZE and VACUUM update `pg_class` in place
+/// and leave `xmin` alone.
 pub(crate) const FINGERPRINT: &str = "SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws('|', \
-    (SELECT pg_catalog.sum(pg_catalog.hashtextextended(c.oid::pg_catalog.text || ':' || c.xmin::pg_catalog.text, 0)) \
+    (SELECT pg_catalog.sum(pg_catalog.hashtextextended(c.oid::pg_catalog.text || ':' || c.xmin::pg_catalog.text \
+       || pg_catalog.row_security_active(c.oid)::pg_catalog.text, 0)) \
        FROM pg_catalog.pg_class c WHERE c.relkind IN ('r','v','m','f','p') AND c.oid >= 16384 AND c.relpersistence <> 't'), \
     (SELECT pg_catalog.sum(pg_catalog.hashtextextended(a.attrelid::pg_catalog.text || ':' || a.attnum || ':' \
        || a.xmin::pg_catalog.text, 0)) FROM pg_catalog.pg_attribute a WHERE a.attrelid >= 16384 AND a.attnum > 0), \
     (SELECT pg_catalog.sum(pg_catalog.hashtextextended(k.oid::pg_catalog.text || ':' || k.xmin::pg_catalog.text, 0)) \
        FROM pg_catalog.pg_constraint k WHERE k.oid >= 16384), \
+    (SELECT pg_catalog.sum(pg_catalog.hashtextextended(g.oid::pg_catalog.text || ':' || g.tgenabled::pg_catalog.text, 0)) \
+       FROM pg_catalog.pg_trigger g WHERE g.tgconstraint <> 0), \
     (SELECT pg_catalog.sum(pg_catalog.hashtextextended(e.oid::pg_catalog.text || ':' || e.xmin::pg_catalog.text, 0)) \
        FROM pg_catalog.pg_enum e), \
     (SELECT pg_catalog.sum(pg_catalog.hashtextextended(n.oid::pg_catalog.text || ':' || n.nspname, 0)) \

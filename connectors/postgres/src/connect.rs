@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts};
 use headwater_common::clock::Stopwatch;
 use headwater_common::retry::Backoff;
 use headwater_common::{Error, ErrorKind, Result};
@@ -75,11 +75,11 @@ impl Connections {
         };
         let method = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = match &security {
-            Security::Tls(tls) => Manager::from_config(pg, MergedTls(tls.clone()), method),
+            Security::Tls(tls) => Manager::from_config(pg, MergedTls(tls.clone(), config.response_timeout), method),
             Security::Plain => {
                 // What merges messages stands in for TLS; nothing is encrypted, as was asked.
                 pg.ssl_mode(tokio_postgres::config::SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
-                Manager::from_config(pg, MergedPlain, method)
+                Manager::from_config(pg, MergedPlain(config.response_timeout), method)
             }
             Security::Socket => Manager::from_config(pg, NoTls, method),
         };
@@ -103,12 +103,14 @@ impl Connections {
     /// server has ended meanwhile, with growing delays while the server cannot be reached. It waits when all connections are in
     /// use, but only once.
     pub(crate) async fn begin(&self, text: &str) -> Result<(Lease, Vec<SimpleQueryMessage>)> {
-        let timeouts = Timeouts { wait: Some(self.wait), ..Timeouts::default() };
+        let timeouts =
+            Timeouts { wait: Some(self.wait), create: Some(self.patience.saturating_mul(ANSWERS)), ..Timeouts::default() };
         let (started, mut ended, mut attempt) = (Stopwatch::start(), 0, 0);
         loop {
             let object = match self.pool.timeout_get(&timeouts).await {
                 Ok(object) => Ok(object),
                 Err(PoolError::Backend(e)) => Err(classify(&self.source, e)),
+                Err(e @ PoolError::Timeout(TimeoutType::Create)) => Err(self.error(e)),
                 Err(e) => return Err(self.error(e)),
             };
             let (error, reused) = match object {
@@ -136,11 +138,15 @@ impl Connections {
 
     /// The same on a connection that is free or can be made now; `None` when there is none.
     pub(crate) async fn try_begin(&self, text: &str) -> Result<Option<(Lease, Vec<SimpleQueryMessage>)>> {
-        let timeouts = Timeouts { wait: Some(Duration::ZERO), ..Timeouts::default() };
+        let timeouts = Timeouts {
+            wait: Some(Duration::ZERO),
+            create: Some(self.patience.saturating_mul(ANSWERS)),
+            ..Timeouts::default()
+        };
         for _ in 0..=self.size {
             let object = match self.pool.timeout_get(&timeouts).await {
                 Ok(object) => object,
-                Err(PoolError::Timeout(_)) => return Ok(None),
+                Err(PoolError::Timeout(TimeoutType::Wait)) => return Ok(None),
                 Err(e) => return Err(self.error(e)),
             };
             match self.run(object, text).await {
@@ -175,6 +181,12 @@ impl Connections {
 
     fn error(&self, error: PoolError) -> Error {
         match error {
+            PoolError::Timeout(TimeoutType::Create) => {
+                let ms = (self.patience.saturating_mul(ANSWERS)).as_millis();
+                let message =
+                    format!("the server did not complete a connection within {ms} ms; raise option connect_timeout_ms");
+                Error::unavailable(&self.source, message).retryable(true)
+            }
             PoolError::Timeout(_) => Error::unavailable(
                 &self.source,
                 format!(
@@ -193,7 +205,7 @@ impl Connections {
     pub(crate) async fn cancel(&self, token: CancelToken) {
         let sent = match &self.security {
             Security::Tls(tls) => token.cancel_query(tls.clone()).await,
-            Security::Plain => token.cancel_query(MergedPlain).await,
+            Security::Plain => token.cancel_query(MergedPlain(self.patience)).await,
             Security::Socket => token.cancel_query(NoTls).await,
         };
         if let Err(e) = sent {
@@ -207,6 +219,8 @@ impl Connections {
     }
 }
 
+/// Answers of the server before a connection can be used: the connection itself, its encryption, who it is of.
+const ANSWERS: u32 = 3;
 /// How patiently a server that cannot be reached is tried again.
 const BACKOFF: Backoff =
     Backoff { delay_base: Duration::from_millis(50), delay_max: Duration::from_millis(400), retries: 3 };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use datafusion::common::ColumnStatistics;
 use headwater_common::Result;
+use headwater_source::metadata::BY_SIZE;
 use headwater_source::{ColumnMeta, Discovery, ForeignKey, TableKind, TableMeta, TableName};
 use tokio_postgres::{Client, Row};
 
@@ -169,7 +170,13 @@ fn table(
     });
     let metas = metas.collect::<Result<Vec<_>>>()?;
     let mut table = TableMeta::new(name.clone(), kind, metas);
-    table.row_count = rows;
+    let blocks = get::<Option<i64>>(row, 5)?.and_then(|n| u64::try_from(n).ok());
+    let blocks = blocks.filter(|_| rows.is_none() && matches!(kind, TableKind::Table | TableKind::MaterializedView));
+    let by_size = blocks.and_then(|blocks| statistics::rows_by_size(blocks, &table));
+    if by_size.is_some() {
+        table.attributes.insert(BY_SIZE.to_owned(), String::new());
+    }
+    table.row_count = rows.or(by_size);
     table.bytes = get::<Option<i64>>(row, 6)?.and_then(|n| u64::try_from(n).ok());
     table.comment = get(row, 7)?;
     Ok(table)

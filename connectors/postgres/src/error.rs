@@ -3,6 +3,8 @@
 use headwater_common::{Error, ErrorKind, Origin};
 use tokio_postgres::error::SqlState;
 
+use crate::patience;
+
 /// An error of the driver or the server. The server's DETAIL is dropped: it holds row values.
 pub(crate) fn classify(source: &str, error: tokio_postgres::Error) -> Error {
     let origin = || Origin::Source(source.to_owned());
@@ -31,6 +33,9 @@ pub(crate) fn classify(source: &str, error: tokio_postgres::Error) -> Error {
         return Error::new(kind, origin(), message).retryable(retryable);
     }
     let text = chain(&error);
+    if text.contains(patience::OPTION) {
+        return Error::new(ErrorKind::Timeout, origin(), text).with_cause(error);
+    }
     if error.is_closed() || text.contains("error communicating") || text.contains("connect") || text.contains("timed out") {
         return Error::new(ErrorKind::Unavailable, origin(), text).retryable(true).with_cause(error);
     }

@@ -3,7 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `config` | options and connection URL |
-//! | `connect` | pool, TLS, server version |
+//! | `connect`, `patience` | pool, TLS, server version, how long a silent server is waited for |
 //! | `discover`, `statistics`, `catalog_queries` | tables, columns, keys and statistics from the system catalog |
 //! | `types` | the Arrow type of each type, and binary COPY in both directions |
 //! | `pushdown` | which filters and orders the server computes, and their text |
@@ -19,6 +19,7 @@ mod diagnose;
 mod discover;
 mod error;
 mod merge;
+mod patience;
 mod pushdown;
 mod scan;
 mod snapshot;

@@ -8,9 +8,12 @@ use std::future::{Ready, ready};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
+
+use crate::patience::Patience;
 
 /// Bytes that are read ahead.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -19,6 +22,7 @@ const MERGED_BYTES_MAX: usize = 8 << 10;
 /// Type and length of a message; the length counts itself but not the type.
 const HEADER_BYTES: usize = 5;
 const COPY_DATA: u8 = b'd';
+const READY_FOR_QUERY: u8 = b'Z';
 
 /// The messages in a piece of the stream, merged in place: `[from, ready)` is for the reader, `[raw, end)` is still to be looked
 /// at, and what is between them is free.
@@ -33,11 +37,13 @@ struct Messages {
     passing: usize,
     /// Something that is no message was seen: all that follows passes through.
     opaque: bool,
+    /// The last message said that the server waits for a statement.
+    settled: bool,
 }
 
 impl Messages {
     fn new() -> Self {
-        Self { bytes: vec![0; BUFFER_BYTES], from: 0, ready: 0, raw: 0, end: 0, passing: 0, opaque: false }
+        Self { bytes: vec![0; BUFFER_BYTES], from: 0, ready: 0, raw: 0, end: 0, passing: 0, opaque: false, settled: false }
     }
 
     /// What the reader may take.
@@ -86,6 +92,7 @@ impl Messages {
             self.passing = length - unread;
             self.pass(unread);
         } else if length <= unread {
+            self.settled = tag == READY_FOR_QUERY;
             if tag == COPY_DATA { self.merge(length) } else { self.pass(length) }
         }
     }
@@ -126,17 +133,19 @@ impl Messages {
 pub(crate) struct Merged<S> {
     inner: S,
     messages: Messages,
+    patience: Patience,
 }
 
 impl<S> Merged<S> {
-    pub(crate) fn new(inner: S) -> Self {
-        Self { inner, messages: Messages::new() }
+    /// `limit` is the longest wait for the server's next bytes.
+    pub(crate) fn new(inner: S, limit: Duration) -> Self {
+        Self { inner, messages: Messages::new(), patience: Patience::new(limit) }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Merged<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Self { inner, messages } = &mut *self;
+        let Self { inner, messages, patience } = &mut *self;
         while messages.available().is_empty() {
             messages.advance();
             if !messages.available().is_empty() {
@@ -144,10 +153,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Merged<S> {
             }
             let mut space = ReadBuf::new(messages.space());
             match Pin::new(&mut *inner).poll_read(cx, &mut space) {
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    if messages.settled {
+                        patience.settled();
+                    }
+                    return patience.waits(cx).map_or_else(|e| Poll::Ready(Err(e)), |()| Poll::Pending);
+                }
                 Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
                 Poll::Ready(Ok(())) => {
                     let read = space.filled().len();
+                    patience.received();
                     messages.end += read;
                     if read == 0 {
                         messages.ended();
@@ -167,7 +182,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Merged<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Merged<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
+        let sent = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        if sent.is_ready() {
+            self.messages.settled = false;
+            self.patience.sent();
+        }
+        sent
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -187,7 +207,7 @@ impl<S: TlsStream + Unpin> TlsStream for Merged<S> {
 
 /// A TLS connector whose streams are merged.
 #[derive(Debug, Clone)]
-pub(crate) struct MergedTls<T>(pub(crate) T);
+pub(crate) struct MergedTls<T>(pub(crate) T, pub(crate) Duration);
 
 impl<S, T> MakeTlsConnect<S> for MergedTls<T>
 where
@@ -199,7 +219,7 @@ where
     type Error = T::Error;
 
     fn make_tls_connect(&mut self, domain: &str) -> Result<Self::TlsConnect, Self::Error> {
-        self.0.make_tls_connect(domain).map(MergedTls)
+        self.0.make_tls_connect(domain).map(|inner| MergedTls(inner, self.1))
     }
 }
 
@@ -213,15 +233,15 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, Self::Error>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        let connecting = self.0.connect(stream);
-        Box::pin(async move { connecting.await.map(Merged::new) })
+        let (connecting, limit) = (self.0.connect(stream), self.1);
+        Box::pin(async move { connecting.await.map(|stream| Merged::new(stream, limit)) })
     }
 }
 
 /// Connects without TLS to merged streams. To the driver it is a TLS connector: its configuration must say that the handshake,
 /// of which there is none, comes first ([`tokio_postgres::config::SslNegotiation::Direct`]).
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct MergedPlain;
+pub(crate) struct MergedPlain(pub(crate) Duration);
 
 /// A merged stream without TLS.
 #[derive(Debug)]
@@ -243,7 +263,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsConnect<S> for MergedPlain {
     type Future = Ready<io::Result<Plain<S>>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        ready(Ok(Plain(Merged::new(stream))))
+        ready(Ok(Plain(Merged::new(stream, self.0))))
     }
 }
 

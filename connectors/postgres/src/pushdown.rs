@@ -16,11 +16,11 @@
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::{Between, BinaryExpr, Like, Operator};
+use datafusion::logical_expr::Operator;
 use datafusion::prelude::Expr;
 use headwater_source::arithmetic;
 use headwater_sqlgen as sql;
+use headwater_sqlgen::filter::{self, Filter, Filters, Outcome, exact, is_uuid};
 
 use crate::types::{NumericForm, PgKind, PgType, Unrepresentable};
 
@@ -34,20 +34,6 @@ pub(crate) struct Columns<'a> {
     pub(crate) utf8: bool,
     /// What infinite dates and times become.
     pub(crate) infinity: Unrepresentable,
-}
-
-/// A translated filter.
-#[derive(Debug)]
-pub(crate) struct Translated {
-    pub(crate) expr: sql::Expr,
-    /// Same rows as here; otherwise at least the rows from here.
-    pub(crate) exact: bool,
-}
-
-type Outcome = Result<Translated, String>;
-
-fn exact(expr: sql::Expr) -> Outcome {
-    Ok(Translated { expr, exact: true })
 }
 
 /// How values of a column compare.
@@ -100,122 +86,67 @@ impl Columns<'_> {
 
 /// Translates a filter, or says why it stays here.
 pub(crate) fn translate(columns: &Columns<'_>, filter: &Expr) -> Outcome {
-    match filter {
-        Expr::BinaryExpr(BinaryExpr { op: op @ (Operator::And | Operator::Or), .. }) => chain(columns, filter, *op),
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) => comparison(columns, left, *op, right),
-        Expr::Not(inner) => {
-            let inner = translate(columns, inner)?;
-            if !inner.exact {
-                return Err("the negation of a filter that is only a superset".into());
-            }
-            exact(sql::Expr::Not(Box::new(inner.expr)))
-        }
-        Expr::Column(column) if columns.family(&column.name)? == Family::Bool => exact(sql::Expr::column(&column.name)),
-        Expr::Literal(value @ ScalarValue::Boolean(_), _) => exact(sql::Expr::Value(value.clone())),
-        Expr::IsNull(inner) => null_test(columns, inner, sql::Expr::IsNull),
-        Expr::IsNotNull(inner) => null_test(columns, inner, sql::Expr::IsNotNull),
-        Expr::IsTrue(inner) => truth(columns, inner, sql::Expr::IsTrue),
-        Expr::IsFalse(inner) => truth(columns, inner, sql::Expr::IsFalse),
-        Expr::IsUnknown(inner) => truth(columns, inner, sql::Expr::IsUnknown),
-        Expr::Between(Between { expr, negated: false, low, high }) => {
-            let low = comparison(columns, expr, Operator::GtEq, low)?;
-            let high = comparison(columns, expr, Operator::LtEq, high)?;
-            Ok(Translated { expr: sql::Expr::All(vec![low.expr, high.expr]), exact: low.exact && high.exact })
-        }
-        Expr::InList(list) => in_list(columns, list),
-        Expr::Like(like) => pattern(columns, like),
-        other => Err(format!("`{other}` is not computed by the server")),
+    filter::translate(columns, filter)
+}
+
+impl Filters for Columns<'_> {
+    fn is_bool(&self, column: &str) -> Result<bool, String> {
+        Ok(self.family(column)? == Family::Bool)
     }
-}
 
-/// A chain of AND or OR of any length, without recursion along the chain.
-fn chain(columns: &Columns<'_>, filter: &Expr, op: Operator) -> Outcome {
-    let (mut stack, mut parts, mut all_exact) = (vec![filter], Vec::new(), true);
-    while let Some(expr) = stack.pop() {
-        match expr {
-            Expr::BinaryExpr(BinaryExpr { left, op: found, right }) if *found == op => {
-                stack.push(right);
-                stack.push(left);
-            }
-            part => {
-                let part = translate(columns, part)?;
-                all_exact &= part.exact;
-                parts.push(part.expr);
-            }
+    fn null_is_a_condition(&self) -> bool {
+        true
+    }
+
+    fn null_test(&self, column: &str) -> Result<(), String> {
+        self.family(column)?;
+        let pg_type = self.find(column)?;
+        if matches!(pg_type.kind(), PgKind::Composite(_) | PgKind::Other) {
+            let name = pg_type.name();
+            return Err(format!("`{column}`: a value of type {name} whose fields are all null is null at the server"));
         }
+        Ok(())
     }
-    let expr = if op == Operator::And { sql::Expr::All(parts) } else { sql::Expr::Any(parts) };
-    Ok(Translated { expr, exact: all_exact })
-}
 
-fn null_test(columns: &Columns<'_>, inner: &Expr, make: fn(Box<sql::Expr>) -> sql::Expr) -> Outcome {
-    let Expr::Column(column) = inner else { return Err(format!("`{inner}` is not a plain column")) };
-    columns.family(&column.name)?;
-    let pg_type = columns.find(&column.name)?;
-    if matches!(pg_type.kind(), PgKind::Composite(_) | PgKind::Other) {
-        let reason = format!(
-            "`{}`: a value of type {} whose fields are all null is null at the server",
-            column.name,
-            pg_type.name()
-        );
-        return Err(reason);
+    fn compare(&self, column: &str, operator: sql::Operator, value: &ScalarValue) -> Outcome {
+        compare(self, column, operator, value)
     }
-    exact(make(Box::new(sql::Expr::column(&column.name))))
-}
 
-fn truth(columns: &Columns<'_>, inner: &Expr, make: fn(Box<sql::Expr>) -> sql::Expr) -> Outcome {
-    let inner = translate(columns, inner)?;
-    if !inner.exact {
-        return Err("the truth of a filter that is only a superset".into());
-    }
-    exact(make(Box::new(inner.expr)))
-}
-
-fn comparison(columns: &Columns<'_>, left: &Expr, op: Operator, right: &Expr) -> Outcome {
-    let operator = match op {
-        Operator::Eq => sql::Operator::Eq,
-        Operator::NotEq => sql::Operator::NotEq,
-        Operator::Lt => sql::Operator::Lt,
-        Operator::LtEq => sql::Operator::LtEq,
-        Operator::Gt => sql::Operator::Gt,
-        Operator::GtEq => sql::Operator::GtEq,
-        Operator::IsDistinctFrom => sql::Operator::IsDistinctFrom,
-        Operator::IsNotDistinctFrom => sql::Operator::IsNotDistinctFrom,
-        other => return Err(format!("the operator {other} is not computed by the server")),
-    };
-    let (column, operator, value) = match (left, right) {
-        (Expr::Column(column), Expr::Literal(value, _)) => (column, operator, value),
-        (Expr::Literal(value, _), Expr::Column(column)) => {
-            (column, operator.mirrored().ok_or("the operator cannot be mirrored")?, value)
+    fn element(&self, column: &str, value: &ScalarValue, negated: bool) -> Result<(sql::Expr, sql::Expr), String> {
+        let family = self.family(column)?;
+        if family == Family::Float && negated {
+            return Err(format!("`{column}`: zeros and NaN differ from themselves otherwise at the server"));
         }
-        _ => return Err(format!("`{left} {op} {right}` does not compare a plain column with a value")),
-    };
-    compare(columns, &column.name, operator, value)
-}
+        sides(self, column, family, value)
+    }
 
-fn is_order(operator: sql::Operator) -> bool {
-    matches!(operator, sql::Operator::Lt | sql::Operator::LtEq | sql::Operator::Gt | sql::Operator::GtEq)
+    fn pattern(&self, column: &str) -> Result<sql::Expr, String> {
+        if self.family(column)? != Family::Text || !self.utf8 || !(self.deterministic)(column) {
+            return Err(format!("`{column}` is not a text with byte equality in UTF-8"));
+        }
+        Ok(sql::Expr::column(column).byte_order())
+    }
 }
 
 fn compare(columns: &Columns<'_>, name: &str, operator: sql::Operator, value: &ScalarValue) -> Outcome {
     let family = columns.family(name)?;
     let (column, value) = sides(columns, name, family, value)?;
     match family {
-        Family::Text if is_order(operator) => {
+        Family::Text if operator.is_order() => {
             if !columns.utf8 {
                 return Err(format!("`{name}`: the database's encoding is not UTF-8"));
             }
             exact(sql::Expr::compare(column.byte_order(), operator, value))
         }
-        Family::Enum if is_order(operator) => Err(format!("`{name}`: an enum is ordered by its declaration at the server")),
+        Family::Enum if operator.is_order() => Err(format!("`{name}`: an enum is ordered by its declaration at the server")),
         Family::Float if operator != sql::Operator::Eq => {
-            if !is_order(operator) {
+            if !operator.is_order() {
                 return Err(format!("`{name}`: zeros and NaN differ from themselves otherwise at the server"));
             }
             let nan = sql::Expr::Typed("NaN".into(), "float8".into());
             let or_nan = sql::Expr::compare(column.clone(), sql::Operator::Eq, nan);
             let expr = sql::Expr::Any(vec![sql::Expr::compare(column, operator, value), or_nan]);
-            Ok(Translated { expr, exact: false })
+            Ok(Filter { expr, exact: false })
         }
         _ => exact(sql::Expr::compare(column, operator, value)),
     }
@@ -237,7 +168,7 @@ fn sides(columns: &Columns<'_>, name: &str, family: Family, value: &ScalarValue)
             Ok((column, sql::Expr::Value(value.clone())))
         }
         Family::Text | Family::Uuid | Family::Enum => {
-            let Some(text) = text_of(value) else { return refuse() };
+            let Some(text) = value.try_as_str() else { return refuse() };
             if !(columns.deterministic)(name) {
                 return Err(format!("`{name}`: its collation finds different texts equal"));
             }
@@ -295,61 +226,6 @@ fn same_type(column: &DataType, value: &DataType) -> bool {
     }
 }
 
-/// The text of a text value; `None` when the value is no text, `Some(None)` for a null.
-fn text_of(value: &ScalarValue) -> Option<Option<&str>> {
-    match value {
-        ScalarValue::Utf8(v) | ScalarValue::LargeUtf8(v) | ScalarValue::Utf8View(v) => Some(v.as_deref()),
-        ScalarValue::Dictionary(_, inner) => text_of(inner),
-        _ => None,
-    }
-}
-
-/// Whether a text is a uuid in the form the server prints: only such a text can equal one.
-pub(crate) fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.char_indices().all(|(i, c)| match i {
-            8 | 13 | 18 | 23 => c == '-',
-            _ => c.is_ascii_digit() || ('a'..='f').contains(&c),
-        })
-}
-
-fn in_list(columns: &Columns<'_>, list: &InList) -> Outcome {
-    let Expr::Column(column) = list.expr.as_ref() else { return Err(format!("`{}` is not a plain column", list.expr)) };
-    let family = columns.family(&column.name)?;
-    if family == Family::Float && list.negated {
-        return Err(format!("`{}`: zeros and NaN differ from themselves otherwise at the server", column.name));
-    }
-    let mut left = sql::Expr::column(&column.name);
-    let mut values = Vec::with_capacity(list.list.len());
-    for element in &list.list {
-        let Expr::Literal(value, _) = element else { return Err(format!("`{element}` is not a value")) };
-        let (column, value) = sides(columns, &column.name, family, value)?;
-        left = column;
-        values.push(value);
-    }
-    exact(sql::Expr::InList { expr: Box::new(left), list: values, negated: list.negated })
-}
-
-fn pattern(columns: &Columns<'_>, like: &Like) -> Outcome {
-    let (Expr::Column(column), Expr::Literal(value, _)) = (like.expr.as_ref(), like.pattern.as_ref()) else {
-        return Err(format!("`{}` is not compared with a fixed pattern", like.expr));
-    };
-    let name = &column.name;
-    if like.case_insensitive {
-        return Err(format!("`{name}`: upper and lower case depend on the server's locale"));
-    }
-    if columns.family(name)? != Family::Text || !columns.utf8 || !(columns.deterministic)(name) {
-        return Err(format!("`{name}` is not a text with byte equality in UTF-8"));
-    }
-    match text_of(value) {
-        Some(Some(text)) if !text.contains(['\\', '\0']) && like.escape_char.is_none_or(|c| c == '\\') => {
-            let column = sql::Expr::column(name).byte_order();
-            exact(sql::Expr::Like { expr: Box::new(column), pattern: text.to_owned(), escape: '\\', negated: like.negated })
-        }
-        _ => Err(format!("`{name}`: a pattern with escapes stays here")),
-    }
-}
-
 /// A new value of a column in UPDATE: a value, a column, or a column and a whole number joined by `+`, `-` or `*`.
 pub(crate) fn assignment(columns: &Columns<'_>, target: &str, value: &Expr) -> Result<sql::Expr, String> {
     let target_type = columns.find(target)?.arrow_type();
@@ -358,7 +234,7 @@ pub(crate) fn assignment(columns: &Columns<'_>, target: &str, value: &Expr) -> R
     match value {
         Expr::Alias(alias) => assignment(columns, target, &alias.expr),
         Expr::Literal(value, _) => {
-            let text = text_of(value).is_some();
+            let text = value.try_as_str().is_some();
             let fits = value.is_null() || text || same_type(&target_type, &value.data_type());
             if fits { Ok(sql::Expr::Value(value.clone())) } else { Err(refuse()) }
         }

@@ -3,8 +3,23 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue};
+use headwater_source::TableMeta;
+use headwater_source::scan::width;
 
 use crate::types::{PgType, parse_array_literal};
+
+/// Bytes of a block, without its head.
+const BLOCK_BYTES: f64 = 8_192.0 - 24.0;
+/// What a row takes beside its values.
+const ROW_BYTES: f64 = 28.0;
+/// Smaller tables, in blocks, are read as fast as they are estimated.
+const BLOCKS_MIN: u64 = 128;
+
+/// Rows of a large table that was never analysed, as Postgres itself estimates them: as many as fit into its blocks.
+pub(crate) fn rows_by_size(blocks: u64, table: &TableMeta) -> Option<u64> {
+    let width: f64 = table.columns.iter().map(|c| width(c.field.data_type())).sum();
+    (blocks >= BLOCKS_MIN).then(|| (blocks as f64 * BLOCK_BYTES / (width + ROW_BYTES)).max(1.0) as u64)
+}
 
 /// One row of `pg_stats`.
 #[derive(Debug, Clone)]

@@ -59,6 +59,7 @@ limits! {
     joins = 100, true, "Most tables in the FROM clauses of one statement.";
     relations = 1_000, true, "Most tables that a statement reads, counted once for each place in which a WITH query is named.";
     grouping_sets = 4_096, true, "Most grouping sets that GROUP BY with CUBE, ROLLUP and GROUPING SETS may make.";
+    recursion_rounds = 1_000_000, true, "Most rounds of a recursive query; 0 is no limit.";
     plan_time_ms = 10_000, true, "Longest time to plan a statement, in milliseconds.";
     query_time_ms = 0, true, "Longest run time of a statement, in milliseconds; 0 is no limit.";
     result_rows = 0, true, "Most rows that a query may return; 0 is no limit.";

@@ -1,25 +1,27 @@
 //! Both zeros of floating point are equal wherever values are compared.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr::{Case, InList, ScalarFunction};
+use datafusion::logical_expr::expr::{AggregateFunction, Case, InList, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{ExprSchemable, LogicalPlan, Operator};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::prelude::Expr;
 
 use crate::exact_in_lists::constant;
 
-/// Makes lists, CASE and `nullif` compare floating point as `=` does.
+/// Makes lists, CASE, `nullif`, windows and `count(DISTINCT x)` compare floating point as `=` does.
 ///
 /// DataFusion's `=` takes -0.0 and 0.0 for equal, as SQL and IEEE 754 do. Its lists of more than three values, `CASE x WHEN y` and
 /// `nullif(x, y)` compare bits. So
 ///
 /// - a list with one zero gets the other one too;
 /// - `CASE x WHEN y THEN ...` becomes `CASE WHEN x = y THEN ...`;
-/// - `nullif(x, y)` becomes `CASE WHEN x = y THEN NULL ELSE x END`.
+/// - `nullif(x, y)` becomes `CASE WHEN x = y THEN NULL ELSE x END`;
+/// - keys of windows and what `count(DISTINCT x)` counts become `x + 0.0`, which has one zero only.
 #[derive(Debug, Default)]
 pub struct EqualZeros;
 
@@ -58,8 +60,14 @@ fn is_comparison(expr: &Expr) -> bool {
     match expr {
         Expr::InList(_) | Expr::Case(Case { expr: Some(_), .. }) => true,
         Expr::ScalarFunction(call) => is_nullif(call),
+        Expr::WindowFunction(call) => !call.params.partition_by.is_empty() || !call.params.order_by.is_empty(),
+        Expr::AggregateFunction(call) => counts_distinct(call),
         _ => false,
     }
+}
+
+fn counts_distinct(call: &AggregateFunction) -> bool {
+    call.params.distinct && call.func.name() == "count"
 }
 
 fn is_nullif(call: &ScalarFunction) -> bool {
@@ -82,8 +90,35 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let branches = vec![(Box::new(value.clone().eq(other.clone())), Box::new(null))];
             Transformed::yes(Expr::Case(Case::new(None, branches, Some(Box::new(value.clone())))))
         }
+        Expr::WindowFunction(mut call) => {
+            let keys = call.params.order_by.iter_mut().map(|key| &mut key.expr);
+            let changed = with_one_zero(call.params.partition_by.iter_mut().chain(keys), schema)?;
+            Transformed::new_transformed(Expr::WindowFunction(call), changed)
+        }
+        Expr::AggregateFunction(mut call) if counts_distinct(&call) => {
+            let changed = with_one_zero(call.params.args.iter_mut(), schema)?;
+            Transformed::new_transformed(Expr::AggregateFunction(call), changed)
+        }
         other => Transformed::no(other),
     })
+}
+
+/// Adds zero to floating point: the sum of both zeros is 0.0, and every other value stays.
+fn with_one_zero<'a>(values: impl Iterator<Item = &'a mut Expr>, schema: &DFSchema) -> Result<bool> {
+    let mut changed = false;
+    for value in values {
+        let zero = match value.get_type(schema) {
+            Ok(DataType::Float32) => ScalarValue::Float32(Some(0.0)),
+            Ok(DataType::Float64) => ScalarValue::Float64(Some(0.0)),
+            _ => continue,
+        };
+        let zero = Expr::Literal(zero, None);
+        if !matches!(value, Expr::BinaryExpr(sum) if sum.op == Operator::Plus && *sum.right == zero) {
+            *value = std::mem::take(value) + zero;
+            changed = true;
+        }
+    }
+    Ok(changed)
 }
 
 /// A list that has both zeros when it has one of them.

@@ -20,6 +20,7 @@
 //! | [`MergeSelfJoins`] | logical | a table that is joined with itself on a key is read once |
 //! | [`ReduceGroupKeys`] | logical | GROUP BY a key of a table leaves its other columns out |
 //! | [`CopyTopN`] | logical | the first rows of an outer join or UNION ALL are also taken of its inputs |
+//! | [`SplitOrJoins`] | logical | joins on one key or another become joins on each |
 //! | [`AggregateBelowJoins`] | logical | aggregates above a join of several sources begin at a source |
 //! | [`GuardedCrossJoin`] | logical | DataFusion's rule, without mixing joins on `=` and on `IS NOT DISTINCT FROM` |
 //! | [`GuardedFilter`] | logical | DataFusion's `push_down_filter`, without conditions below groups that there are without rows |
@@ -37,12 +38,14 @@
 //! | [`ShareReads`] | physical | a source that is asked the same twice in one query is asked once |
 //! | [`SliceLargeValues`] | physical | large values are repeated for a few rows at a time |
 //! | [`KeepMergeKeys`] | physical | first rows of partitions are found by all keys of the merge above |
+//! | [`SortBelowMerges`] | physical | merges have inputs in the order that they merge by |
 //! | [`ForgetConstants`] | physical | grouping sets do not inherit what is constant below them |
 //! | [`YieldInJoins`] | physical | joins give other queries a turn |
 //! | [`StopJoins`] | physical, of one run | joins that find no row end with their query |
 //! | [`CheckArithmetic`] | rewrite of functions | whole-number arithmetic fails instead of wrapping around |
 
 mod aggregate_below_joins;
+mod assumptions;
 mod bind_join;
 mod check_arithmetic;
 mod copy_top_n;
@@ -78,11 +81,14 @@ mod push_down_top_n;
 mod reduce_group_keys;
 mod share_reads;
 mod slice_large_values;
+mod sort_below_merges;
+mod split_or_joins;
 mod stop_joins;
 mod ungroup_by_key;
 mod yield_in_joins;
 
 pub use aggregate_below_joins::AggregateBelowJoins;
+pub use assumptions::{Assumed, Assumptions};
 pub use bind_join::BindJoin;
 pub use check_arithmetic::CheckArithmetic;
 pub use copy_top_n::CopyTopN;
@@ -115,6 +121,8 @@ pub use push_down_top_n::PushDownTopN;
 pub use reduce_group_keys::ReduceGroupKeys;
 pub use share_reads::ShareReads;
 pub use slice_large_values::{SliceLargeValues, rows_of_large_values};
+pub use sort_below_merges::SortBelowMerges;
+pub use split_or_joins::SplitOrJoins;
 pub use stop_joins::StopJoins;
 pub use ungroup_by_key::UngroupByKey;
 pub use yield_in_joins::YieldInJoins;

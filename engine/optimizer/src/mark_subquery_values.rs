@@ -19,7 +19,8 @@ use datafusion::prelude::Expr;
 ///
 /// One that names nothing of the query around becomes `(SELECT count(*) FROM (sub-query LIMIT 1)) > 0`, which is computed once.
 /// A correlated one becomes the mark of a mark join, as DataFusion makes it of EXISTS below OR in a filter. Groups get the mark from
-/// a projection below them. What cannot be computed so is left, and refused later.
+/// a projection below them, and so do they get correlated sub-queries of one value. What cannot be computed so is left, and refused
+/// later.
 #[derive(Debug, Default)]
 pub struct MarkSubqueryValues;
 
@@ -34,15 +35,17 @@ impl OptimizerRule for MarkSubqueryValues {
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         let plan = plan.map_subqueries(|subquery| subquery.transform_down(|p| self.rewrite(p, config)))?.data;
-        let in_grouping_set = |expr: &Expr| matches!(expr, Expr::GroupingSet(_)) && has_exists(expr);
-        if !plan.expressions().iter().any(has_exists) || plan.expressions().iter().any(in_grouping_set) {
+        let grouped = matches!(plan, LogicalPlan::Aggregate(_));
+        let wanted = |expr: &Expr| if grouped { has(expr, is_computed_below) } else { has(expr, is_exists) };
+        let in_grouping_set = |expr: &Expr| matches!(expr, Expr::GroupingSet(_)) && wanted(expr);
+        if !plan.expressions().iter().any(wanted) || plan.expressions().iter().any(in_grouping_set) {
             return Ok(Transformed::no(plan));
         }
         if matches!(plan, LogicalPlan::Filter(_)) {
             return Ok(Transformed::no(plan));
         }
         let plan = counted(plan)?;
-        if !plan.expressions().iter().any(has_exists) {
+        if !plan.expressions().iter().any(wanted) {
             return Ok(Transformed::yes(plan));
         }
         match plan {
@@ -53,8 +56,17 @@ impl OptimizerRule for MarkSubqueryValues {
     }
 }
 
-fn has_exists(expr: &Expr) -> bool {
-    expr.exists(|e| Ok(matches!(e, Expr::Exists(_)))).unwrap_or(false)
+fn has(expr: &Expr, wanted: fn(&Expr) -> bool) -> bool {
+    expr.exists(|e| Ok(wanted(e))).unwrap_or(false)
+}
+
+fn is_exists(expr: &Expr) -> bool {
+    matches!(expr, Expr::Exists(_))
+}
+
+/// Whether groups get a value from a projection below them.
+fn is_computed_below(expr: &Expr) -> bool {
+    is_exists(expr) || matches!(expr, Expr::ScalarSubquery(subquery) if !subquery.outer_ref_columns.is_empty())
 }
 
 /// The plan with a scalar sub-query in the place of each EXISTS that is not correlated.
@@ -101,7 +113,7 @@ fn marked(plan: LogicalPlan, aliases: &Arc<AliasGenerator>) -> Result<Transforme
     Ok(Transformed::yes(LogicalPlanBuilder::from(input).project(values)?.build()?))
 }
 
-/// The node over a projection that computes its EXISTS.
+/// The node over a projection that computes its sub-queries.
 fn computed_below(plan: LogicalPlan, aliases: &Arc<AliasGenerator>) -> Result<Transformed<LogicalPlan>> {
     let names = NamePreserver::new(&plan);
     let Some(input) = plan.inputs().first().map(|input| (*input).clone()) else { return Ok(Transformed::no(plan)) };
@@ -110,7 +122,7 @@ fn computed_below(plan: LogicalPlan, aliases: &Arc<AliasGenerator>) -> Result<Tr
     let exprs = plan.expressions().into_iter().map(|expr| {
         let name = names.save(&expr);
         let replaced = expr.transform_down(|e| {
-            if !matches!(e, Expr::Exists(_)) {
+            if !is_computed_below(&e) {
                 return Ok(Transformed::no(e));
             }
             if let Some((_, column)) = known.iter().find(|(exists, _)| *exists == e) {

@@ -12,6 +12,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
+use headwater_source::scan::limited_rows;
 use headwater_source::{RemoteScanExec, SortKey, SourceRegistry};
 
 /// Turns a top-n sort over a remote scan into a scan of the first `n` rows in that order.
@@ -31,7 +32,7 @@ impl PushDownTopN {
 
     fn rewrite(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
         let Some(sort) = plan.downcast_ref::<SortExec>() else { return Ok(Transformed::no(plan)) };
-        let Some(fetch) = sort.fetch().and_then(|n| u64::try_from(n).ok()) else { return Ok(Transformed::no(plan)) };
+        let Some(fetch) = sort.fetch().and_then(limited_rows) else { return Ok(Transformed::no(plan)) };
         let Some(keys) = sort_keys(sort.expr()) else { return Ok(Transformed::no(plan)) };
         let Some(input) = self.limited(sort.input(), keys, fetch)? else { return Ok(Transformed::no(plan)) };
         let sort = SortExec::new(sort.expr().clone(), input)

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::prelude::Expr;
 use headwater_common::clock::Stopwatch;
 use parking_lot::Mutex;
@@ -78,11 +80,13 @@ impl fmt::Debug for Feedback {
 impl Feedback {
     /// The number of a fragment: a table with these filters, constants and all, in any order.
     pub fn fragment(source: &str, table: &TableName, filters: &[Expr]) -> u64 {
-        let mut texts: Vec<String> = unqualified(filters).unwrap_or_default().iter().map(ToString::to_string).collect();
-        texts.sort();
-        let mut hasher = DefaultHasher::new();
-        (source, table, texts).hash(&mut hasher);
-        hasher.finish()
+        number(source, table, &unqualified(filters).unwrap_or_default())
+    }
+
+    /// The number of all fragments that differ in constants only.
+    pub fn shape(source: &str, table: &TableName, filters: &[Expr]) -> u64 {
+        let filters = unqualified(filters).unwrap_or_default();
+        number(source, table, &filters.into_iter().map(without_constants).collect::<Vec<_>>())
     }
 
     /// A fragment ran to its end.
@@ -140,6 +144,28 @@ impl Feedback {
     }
 }
 
+fn number(source: &str, table: &TableName, filters: &[Expr]) -> u64 {
+    let mut texts: Vec<String> = filters.iter().map(ToString::to_string).collect();
+    texts.sort();
+    let mut hasher = DefaultHasher::new();
+    (source, table, texts).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The filter with all its constants alike, and one of each list of them.
+fn without_constants(filter: Expr) -> Expr {
+    let same = |expr| match expr {
+        Expr::Literal(..) => Ok(Transformed::yes(Expr::Literal(ScalarValue::Null, None))),
+        Expr::InList(mut list) => {
+            list.list.dedup();
+            Ok(Transformed::yes(Expr::InList(list)))
+        }
+        other => Ok(Transformed::no(other)),
+    };
+    // Nothing in it fails.
+    filter.clone().transform_up(same).map_or(filter, |done| done.data)
+}
+
 #[cfg(test)]
 mod tests {
     use datafusion::prelude::{col, lit};
@@ -152,6 +178,13 @@ mod tests {
         let fragment = Feedback::fragment("shop", &table, &[col("a").eq(lit(1)), col("b").eq(lit(2))]);
         assert_eq!(fragment, Feedback::fragment("shop", &table, &[col("t.b").eq(lit(2)), col("t.a").eq(lit(1))]));
         assert_ne!(fragment, Feedback::fragment("shop", &table, &[col("a").eq(lit(1)), col("b").eq(lit(3))]));
+        let shape = |filter: Expr| Feedback::shape("shop", &table, &[filter]);
+        assert_eq!(shape(col("a").eq(lit(1))), shape(col("t.a").eq(lit(70))));
+        assert_eq!(
+            shape(col("a").in_list(vec![lit(1)], false)),
+            shape(col("a").in_list(vec![lit(2), lit(3), lit(4)], false))
+        );
+        assert_ne!(shape(col("a").eq(lit(1))), shape(col("a").gt(lit(1))));
         assert_eq!(feedback.factor(fragment), None);
         let mut errors = Vec::new();
         for _ in 0..5 {

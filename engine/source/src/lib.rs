@@ -18,6 +18,7 @@
 //! | [`redact`] | what may an error show of a failed computation? |
 //! | [`tls`] | how are certificates and keys read? |
 //! | [`query`] | what do all scans of one query share? |
+//! | [`exact_cast`] | which casts change a value? |
 
 pub mod arithmetic;
 pub mod catalog;
@@ -27,6 +28,7 @@ pub mod declare;
 pub mod diagnosis;
 pub mod drift;
 pub mod error;
+pub mod exact_cast;
 pub mod feedback;
 pub mod metadata;
 pub mod provider;
@@ -56,6 +58,6 @@ pub use remote_query_table::RemoteQueryTable;
 pub use scan::{
     BatchReader, CollectKeysExec, CollectedKey, Kept, KeyFilter, KeySlot, Notes, OpenQuery, OpenScan, Outcome,
     PartitionBounds, Refused, RemoteColumn, RemoteQuery, RemoteQueryExec, RemoteScanExec, RemoteText, ScanCommand,
-    SharedReadExec, SortKey, read_batches, reads_the_same,
+    SharedReadExec, SortKey, TupleKey, read_batches, reads_the_same,
 };
 pub use source::{RemoteSource, Source};

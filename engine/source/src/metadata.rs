@@ -10,6 +10,8 @@ use datafusion::common::{ColumnStatistics, Constraint, Constraints, Statistics};
 
 /// Attribute of a table whose columns were found by looking at some of its rows: their number.
 pub const SAMPLED: &str = "sampled";
+/// Attribute of a table whose number of rows follows from its size, because the source has not counted them.
+pub const BY_SIZE: &str = "rows by size";
 /// Begin of the attributes of such a table that name a field whose values have several types; the value is what they are.
 pub const CONFLICT: &str = "conflict.";
 
@@ -180,6 +182,28 @@ impl TableMeta {
     /// A column by name.
     pub fn column(&self, name: &str) -> Option<&ColumnMeta> {
         self.columns.iter().find(|c| c.field.name() == name)
+    }
+
+    /// Where its statistics come from; `None` when there are none.
+    pub fn origin_of_statistics(&self) -> Option<&'static str> {
+        let known = |c: &ColumnMeta| c.statistics != ColumnStatistics::new_unknown();
+        match self.row_count.is_some() || self.columns.iter().any(known) {
+            false => None,
+            true if self.attributes.contains_key(BY_SIZE) => Some("size"),
+            true if self.attributes.contains_key(SAMPLED) => Some("sample"),
+            true => Some("source"),
+        }
+    }
+
+    /// The same table with the statistics that another look at it found.
+    #[must_use]
+    pub fn with_statistics_of(&self, other: &Self) -> Self {
+        let mut table = Self { row_count: other.row_count, bytes: other.bytes, ..self.clone() };
+        for column in &mut table.columns {
+            let known = other.column(column.name()).map(|c| c.statistics.clone());
+            column.statistics = known.unwrap_or_else(ColumnStatistics::new_unknown);
+        }
+        table
     }
 
     /// Primary and unique keys as DataFusion's constraints.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Constraints, Statistics};
+use datafusion::common::{Column, Constraints, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::sink::DataSinkExec;
 use datafusion::error::Result;
@@ -18,7 +18,7 @@ use headwater_common::Error;
 
 use crate::error::ErrorExt;
 use crate::metadata::{TableKind, TableMeta};
-use crate::scan::{PartitionBounds, RemoteScanExec, ScanCommand};
+use crate::scan::{PartitionBounds, RemoteScanExec, ScanCommand, limited_rows, sample_filters};
 use crate::source::RemoteSource;
 use crate::write::{OmittedColumns, RemoteChange, RemoteChangeExec, RemoteSink, assigned};
 
@@ -53,6 +53,12 @@ impl RemoteTable {
         Self { source: Arc::clone(&self.source), table: Arc::clone(&self.table), constraints, correction: factor }
     }
 
+    /// The same table, estimated by the statistics that another look at it found.
+    #[must_use]
+    pub fn with_statistics_of(&self, other: &TableMeta) -> Self {
+        Self { correction: self.correction, ..Self::new(Arc::clone(&self.source), Arc::new(self.table.with_statistics_of(other))) }
+    }
+
     /// What estimates of its filtered rows are to be multiplied by.
     pub fn correction(&self) -> f64 {
         self.correction
@@ -66,6 +72,13 @@ impl RemoteTable {
     /// The source it belongs to.
     pub fn source(&self) -> &Arc<dyn RemoteSource> {
         &self.source
+    }
+
+    /// Whether the source finds rows by the values of a column as Headwater compares them.
+    pub fn takes_keys(&self, column: &str) -> bool {
+        let Ok(field) = self.table.schema.field_with_name(column) else { return false };
+        let samples = sample_filters(&Expr::Column(Column::from_name(column)), field.data_type());
+        samples.iter().any(|filter| !matches!(self.source.filter_support(&self.table, filter), crate::Support::No(_)))
     }
 
     /// A scan that returns the number of rows that pass `filters`, when the source counts and every filter is exact.
@@ -223,7 +236,7 @@ impl TableProvider for RemoteTable {
             .map(|(f, _)| f)
             .collect();
         // A limit counts rows after all filters, so it goes to the source only when the source computes all of them.
-        command.fetch = limit.filter(|_| exact).and_then(|n| u64::try_from(n).ok());
+        command.fetch = limit.filter(|_| exact).and_then(limited_rows);
         let target = if command.fetch.is_some() { 1 } else { state.config().target_partitions() };
         let target = match self.table.row_count {
             Some(rows) => target.min(usize::try_from(rows / ROWS_PER_PARTITION_MIN + 1).unwrap_or(target)),

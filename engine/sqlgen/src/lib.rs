@@ -19,6 +19,7 @@
 mod clickhouse;
 mod dialect;
 mod expr;
+pub mod filter;
 mod literal;
 mod select;
 mod statement;

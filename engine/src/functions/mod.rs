@@ -1,6 +1,9 @@
 //! Scalar functions that stand for operators of SQL, and those of Postgres that DataFusion does not have.
 
+mod age;
 mod at_time_zone;
+mod buckets;
+mod clock;
 mod intervals;
 mod list_any;
 mod list_has_null;
@@ -8,8 +11,10 @@ mod lists;
 mod numbers;
 mod regex_parts;
 mod regex_syntax;
+mod round;
 mod rule;
 mod session;
+mod shifted;
 mod texts;
 mod times;
 mod typed_texts;
@@ -25,7 +30,9 @@ pub(crate) use lists::{LIST_ORDER, LISTS_OVERLAP, is_list};
 pub(crate) use regex_syntax::{
     REGEX_MATCHED, REGEX_PATTERN, REGEX_REPLACEMENT, SIMILAR_PATTERN, matched, one_character, pattern, replacement, similar,
 };
+pub(crate) use round::ROUND_BY;
 pub(crate) use session::of_user;
+pub(crate) use shifted::{resolved, shifted};
 pub(crate) use typed_texts::{BYTES_OF, OCTET_LENGTH, UUID_OF};
 
 /// All of them but those of a user.
@@ -34,6 +41,7 @@ pub(crate) fn all() -> Vec<ScalarUDF> {
         numbers::RULES,
         texts::RULES,
         times::RULES,
+        age::RULES,
         intervals::RULES,
         lists::RULES,
         list_any::RULES,
@@ -43,6 +51,8 @@ pub(crate) fn all() -> Vec<ScalarUDF> {
     ];
     let mut all: Vec<ScalarUDF> = rules.into_iter().flatten().map(rule::function).collect();
     all.extend(session::all());
-    all.extend([unchanged::function(), at_time_zone::function(), list_has_null::function()]);
+    all.extend(buckets::all());
+    all.extend(round::all());
+    all.extend([clock::function(), unchanged::function(), at_time_zone::function(), list_has_null::function()]);
     all
 }

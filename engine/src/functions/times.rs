@@ -133,9 +133,9 @@ fn periods(types: &[DataType]) -> Option<Vec<DataType>> {
         return None;
     }
     let ends: Vec<&DataType> = [end, other_end].into_iter().filter(|t| !length(t)).collect();
-    let mut common = comparison_coercion(start, other_start)?;
+    let mut common = self::common(start, other_start)?;
     for end in &ends {
-        common = if time(end) { comparison_coercion(&common, end)? } else { return None };
+        common = if time(end) { self::common(&common, end)? } else { return None };
     }
     if ends.len() < 2 {
         // A date and a length are a time.
@@ -147,6 +147,18 @@ fn periods(types: &[DataType]) -> Option<Vec<DataType>> {
     }
     let coerced = |t: &DataType| if length(t) { INTERVAL } else { common.clone() };
     Some(types.iter().map(coerced).collect())
+}
+
+/// The type of two times; that of DataFusion would have nanoseconds for dates, and none for times of day of different units.
+fn common(one: &DataType, other: &DataType) -> Option<DataType> {
+    use DataType::{Date32, Time32, Time64, Timestamp};
+    match (one, other) {
+        (Date32, Timestamp(unit, zone)) | (Timestamp(unit, zone), Date32) => Some(Timestamp(*unit, zone.clone())),
+        (Time32(left) | Time64(left), Time32(right) | Time64(right)) => {
+            Some(if left >= right { one.clone() } else { other.clone() })
+        }
+        _ => comparison_coercion(one, other),
+    }
 }
 
 /// The end of each period, and both ends as whole numbers in the order of time.

@@ -8,6 +8,7 @@
 //! | [`multisets::check`] | set operations that would not count duplicates | refused |
 //! | [`planning::run`] | stack and time of planning | a thread with a large stack, a deadline |
 //! | [`kinds::check`] | what a statement may do | an allow-list over its plan |
+//! | [`recursion::check`] | columns of recursive queries that would lose digits | refused |
 //! | [`subqueries::check`] | sub-queries that nothing computes | refused |
 //! | [`concat::CapFunctions`] | values that functions build from small arguments | their size is computed first |
 
@@ -18,6 +19,7 @@ pub(crate) mod expansion;
 pub(crate) mod kinds;
 pub(crate) mod multisets;
 pub(crate) mod planning;
+pub(crate) mod recursion;
 pub(crate) mod shape;
 mod sizes;
 pub(crate) mod subqueries;

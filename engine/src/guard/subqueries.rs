@@ -12,7 +12,8 @@ use crate::error::classify;
 
 /// Whether a plan has an expression that is computed by another query.
 pub(crate) fn has_any(plan: &LogicalPlan) -> Result<bool> {
-    Ok(first(plan, &|expr| of(expr).is_some() || matches!(expr, Expr::OuterReferenceColumn(..)))?.is_some())
+    let found = first(plan, &|expr| of(expr).is_some() || matches!(expr, Expr::OuterReferenceColumn(..)))?;
+    Ok(found.is_some())
 }
 
 /// Refuses an optimized plan in which a sub-query is left that only a rule could have made a join of.
@@ -22,7 +23,7 @@ pub(crate) fn check(plan: &LogicalPlan) -> Result<()> {
         other => of(other).is_some() || matches!(other, Expr::OuterReferenceColumn(..)),
     })?;
     match left {
-        Some(expr) => Err(Error::unsupported(refusal(&expr))),
+        Some((expr, place)) => Err(Error::unsupported(refusal(&expr, place))),
         None => Ok(()),
     }
 }
@@ -71,13 +72,14 @@ fn subqueries(expr: &Expr) -> Vec<Subquery> {
     found
 }
 
-fn first(plan: &LogicalPlan, wanted: &dyn Fn(&Expr) -> bool) -> Result<Option<Expr>> {
+/// The first such expression, and where it stands if not in a SELECT list or a filter.
+fn first(plan: &LogicalPlan, wanted: &dyn Fn(&Expr) -> bool) -> Result<Option<(Expr, Option<&'static str>)>> {
     let mut found = None;
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
             expr.apply(|e| match wanted(e) {
                 true => {
-                    found = Some(e.clone());
+                    found = Some((e.clone(), place(node)));
                     Ok(TreeNodeRecursion::Stop)
                 }
                 false => Ok(TreeNodeRecursion::Continue),
@@ -86,6 +88,17 @@ fn first(plan: &LogicalPlan, wanted: &dyn Fn(&Expr) -> bool) -> Result<Option<Ex
     })
     .map_err(classify)?;
     Ok(found)
+}
+
+fn place(node: &LogicalPlan) -> Option<&'static str> {
+    match node {
+        LogicalPlan::Aggregate(_) => Some("GROUP BY or an aggregate"),
+        LogicalPlan::Sort(_) => Some("ORDER BY"),
+        LogicalPlan::Window(_) => Some("a window"),
+        LogicalPlan::Join(_) => Some("the condition of a join"),
+        LogicalPlan::Limit(_) => Some("LIMIT"),
+        _ => None,
+    }
 }
 
 /// Columns from outside that a sub-query names itself, not in sub-queries of its own.
@@ -104,7 +117,7 @@ fn references(subquery: &Subquery) -> BTreeSet<datafusion::common::Column> {
     found
 }
 
-fn refusal(expr: &Expr) -> String {
+fn refusal(expr: &Expr, place: Option<&str>) -> String {
     let what = match expr {
         Expr::Exists(_) => "EXISTS with a sub-query",
         Expr::InSubquery(_) => "IN with a sub-query",
@@ -120,9 +133,13 @@ fn refusal(expr: &Expr) -> String {
         (None, Expr::OuterReferenceColumn(_, column)) => (String::new(), column.flat_name()),
         (None, _) => (String::new(), String::new()),
     };
-    match refers.is_empty() {
-        true => format!("{what}{over} cannot be computed at its place; write it as a join"),
-        false => format!(
+    match (refers.is_empty(), place) {
+        (true, _) => format!("{what}{over} cannot be computed at its place; write it as a join"),
+        (false, Some(place)) => format!(
+            "{what}{over} that refers to {refers} from outside cannot be computed in {place}; compute it in the SELECT list of a \
+             sub-query in FROM, or write it as a join"
+        ),
+        (false, None) => format!(
             "{what}{over} cannot be computed: it refers to {refers} from outside otherwise than by = in its WHERE; \
              compare by = there, without LIMIT, or write it as a join"
         ),

@@ -24,10 +24,12 @@ pub(super) fn rewrite(expr: &mut Expr) {
     *expr = if negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(either) } } else { either };
 }
 
-/// Takes the marker off the left end of a chain of `|`, the operator that binds least of those in a bound.
+/// Takes the marker off the left end of a chain that begins with it and `|`, one of the operators that bind least in a bound.
 fn unmark(expr: &mut Expr) -> bool {
-    let Expr::BinaryOp { left, op: BinaryOperator::BitwiseOr, right } = expr else { return false };
-    if matches!(left.as_ref(), Expr::Identifier(name) if name.value == SYMMETRIC && name.quote_style.is_some()) {
+    let Expr::BinaryOp { left, op, right } = expr else { return false };
+    if *op == BinaryOperator::BitwiseOr
+        && matches!(left.as_ref(), Expr::Identifier(name) if name.value == SYMMETRIC && name.quote_style.is_some())
+    {
         *expr = std::mem::replace(right, placeholder());
         return true;
     }

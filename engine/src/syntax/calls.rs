@@ -3,12 +3,14 @@
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, GroupByExpr, Ident, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, TimezoneInfo,
-    Value,
+    FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem, SetExpr,
+    TimezoneInfo, UnaryOperator, Value,
 };
 use headwater_common::{Error, Result};
 
 use super::{binary, call, cast, nested, normalized, number, placeholder, text};
+use crate::functions::ROUND_BY;
+
 /// Name of the function for AT TIME ZONE.
 const AT_TIME_ZONE: &str = "at_time_zone";
 
@@ -17,6 +19,9 @@ const INTERVAL_PARTS: [&str; 7] = ["years", "months", "weeks", "days", "hours", 
 
 /// Names that stand for calls without parentheses.
 const BARE: [&str; 2] = ["current_schema", "current_catalog"];
+
+/// Functions that DataFusion has under other names.
+const RENAMED: [(&str, &str); 3] = [("ceiling", "ceil"), ("every", "bool_and"), ("variance", "var_samp")];
 
 /// Rewrites one expression whose parts are right already.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
@@ -28,6 +33,11 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
         return Ok(());
     }
     let Expr::Function(function) = expr else { return Ok(()) };
+    if let [ObjectNamePart::Identifier(name)] = function.name.0.as_mut_slice()
+        && let Some((_, known)) = RENAMED.iter().find(|(other, _)| *other == normalized(name))
+    {
+        *name = Ident::new(*known);
+    }
     let Some(name) = plain_name(function) else { return Ok(()) };
     match name.as_str() {
         "mod" => {
@@ -46,9 +56,6 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
             let zero = call("arrow_cast", vec![Expr::Value(Value::Number("0".to_owned(), false).into()), own_type]);
             *expr = call("nullif", vec![length, zero]);
         }
-        // Under these names DataFusion changes the first such element only.
-        "array_remove" => function.name = ObjectName::from(vec![Ident::new("array_remove_all")]),
-        "array_replace" => function.name = ObjectName::from(vec![Ident::new("array_replace_all")]),
         // As ORDER BY sorts.
         "array_sort" | "list_sort" if arguments::<1>(function).is_some() => add(function, ["ASC", "NULLS LAST"]),
         "encode" => padded(function),
@@ -66,7 +73,26 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
                 *expr = call(AT_TIME_ZONE, vec![call("date_trunc", vec![unit, clock]), zone]);
             }
         }
+        "round" => {
+            if let Some([_, places]) = arguments(function)
+                && !is_number(&places)
+            {
+                function.name = ObjectName::from(vec![Ident::new(ROUND_BY)]);
+            }
+        }
+        // Those of DataFusion with these names stop at the first element.
+        "array_replace" | "list_replace" => function.name = ObjectName::from(vec![Ident::new("array_replace_all")]),
+        "array_remove" | "list_remove" => function.name = ObjectName::from(vec![Ident::new("array_remove_all")]),
         "make_interval" => interval_parts(function)?,
+        "age" => {
+            if let Some([time]) = arguments(function) {
+                *expr = call("age", vec![call("current_date", Vec::new()), time]);
+            }
+        }
+        "regexp_substr" => {
+            let given = arguments_of(function).unwrap_or_default();
+            *expr = matched_part(given)?;
+        }
         "array" => {
             if let FunctionArguments::Subquery(query) = &function.args {
                 *expr = collected(query.as_ref().clone())?;
@@ -141,6 +167,41 @@ fn unless(condition: Expr, instead: Expr, value: Expr) -> Expr {
 
 fn arguments<const N: usize>(function: &Function) -> Option<[Expr; N]> {
     arguments_of(function)?.try_into().ok()
+}
+
+fn is_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => is_number(expr),
+        Expr::Value(value) => matches!(value.value, Value::Number(..)),
+        _ => false,
+    }
+}
+
+/// `regexp_substr(text, pattern [, start [, 1 [, flags]]])` as the whole match that `regexp_match` finds.
+fn matched_part(mut given: Vec<Expr>) -> Result<Expr> {
+    let usage =
+        || Error::unsupported("regexp_substr takes (text, pattern [, start [, 1 [, flags]]]) and finds the first match");
+    let one = |expr: &Expr| matches!(expr, Expr::Value(v) if matches!(&v.value, Value::Number(digits, _) if digits == "1"));
+    let flags = if given.len() == 5 { given.pop() } else { None };
+    if given.len() == 4 && !given.pop().as_ref().is_some_and(one) {
+        return Err(usage());
+    }
+    let start = if given.len() == 3 { given.pop() } else { None };
+    let Ok([text, pattern]) = <[Expr; 2]>::try_from(given) else { return Err(usage()) };
+    let text = match start {
+        Some(start) => call("substr", vec![text, start]),
+        None => text,
+    };
+    let quoted = |text: &str| Box::new(Expr::Value(Value::SingleQuotedString(text.to_owned()).into()));
+    let joined = |left, right| Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right };
+    // A group around the whole pattern is the first one.
+    let whole = nested(joined(Box::new(joined(quoted("("), Box::new(nested(pattern)))), quoted(")")));
+    let mut arguments = vec![text, whole];
+    arguments.extend(flags);
+    let first = Expr::Value(Value::Number("1".to_owned(), false).into());
+    let mut found = call("regexp_match", arguments);
+    super::regexes::rewrite(&mut found)?;
+    Ok(call("array_element", vec![found, first]))
 }
 
 /// All seven arguments of `make_interval` in their order.

@@ -12,11 +12,15 @@ mod groups;
 mod like_escape;
 mod operators;
 mod ordinals;
-mod power;
+mod own_casts;
+mod precedence;
+mod procedures;
 mod regexes;
+mod row_subqueries;
 mod rows;
 mod substrings;
 mod time_zone;
+mod timestamps;
 mod typed_texts;
 mod unnests;
 mod using_joins;
@@ -37,10 +41,13 @@ use headwater_common::{Error, Result};
 /// Puts a statement right, or refuses what would be read otherwise than it says.
 pub(crate) fn correct(statement: &mut Statement) -> Result<()> {
     let Some(inner) = inner_mut(statement) else { return Ok(()) };
+    procedures::rewrite(inner)?;
     assignments::check(inner)?;
     assignments::mark(inner);
     with_names::tell_apart(inner);
-    VisitMut::visit(inner, &mut Corrector).break_value().map_or(Ok(()), Err)
+    VisitMut::visit(inner, &mut Corrector).break_value().map_or(Ok(()), Err)?;
+    own_casts::of_insert(inner);
+    Ok(())
 }
 
 /// The statement itself, or the one that EXPLAIN explains; `None` for forms of DataFusion's own.
@@ -71,13 +78,14 @@ impl VisitorMut for Corrector {
     }
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        own_casts::of_recursion(query);
         step(using_joins::resolve(query))
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         groups::drop_empty(select);
         ordinals::resolve(select);
-        ControlFlow::Continue(())
+        step(row_subqueries::in_filter(select))
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
@@ -91,7 +99,7 @@ impl VisitorMut for Corrector {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         fields::rewrite(expr);
         distinct_from::regroup(expr);
-        power::regroup(expr);
+        precedence::regroup(expr);
         ControlFlow::Continue(())
     }
 
@@ -99,11 +107,13 @@ impl VisitorMut for Corrector {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         any_all::rewrite(expr);
         time_zone::rewrite(expr);
+        timestamps::rewrite(expr);
         between::rewrite(expr);
         step(typed_texts::rewrite(expr))?;
         xor::rewrite(expr);
-        operators::rewrite(expr);
+        step(operators::rewrite(expr))?;
         step(rows::rewrite(expr))?;
+        step(row_subqueries::as_value(expr))?;
         step(substrings::rewrite(expr))?;
         step(regexes::rewrite(expr))?;
         step(like_escape::rewrite(expr))?;

@@ -1,24 +1,56 @@
 //! Operators, casts and EXTRACT in forms that DataFusion computes as SQL says.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CharacterLength, DataType, DateTimeField, ExactNumberInfo, Expr, UnaryOperator, Value, ValueWithSpan,
+    ArrayElemTypeDef, BinaryOperator, CharacterLength, DataType, DateTimeField, ExactNumberInfo, Expr, UnaryOperator,
+    Value, ValueWithSpan,
 };
+use headwater_common::{Error, Result};
 
 use super::{binary, call, cast, nested, number, placeholder};
 
 /// Rewrites one expression whose parts are right already.
-pub(super) fn rewrite(expr: &mut Expr) {
+pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
     match expr {
-        Expr::UnaryOp { op: UnaryOperator::BitwiseNot, .. } => {
-            let Expr::UnaryOp { expr: value, .. } = std::mem::replace(expr, placeholder()) else { return };
-            *expr = nested(binary(number("-1"), BinaryOperator::Minus, nested(*value)));
+        Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr: value } => {
+            let value = std::mem::replace(value.as_mut(), placeholder());
+            *expr = nested(binary(number("-1"), BinaryOperator::Minus, nested(value)));
         }
-        Expr::Cast { .. } => cut_text(expr),
+        Expr::Cast { data_type, .. } => {
+            widen_float(data_type);
+            cut_text(expr);
+        }
+        Expr::TypedString(typed) => widen_float(&mut typed.data_type),
+        Expr::Collate { expr: text, collation } => {
+            let name = collation.0.last().and_then(|part| part.as_ident()).map(|name| name.value.as_str());
+            match name {
+                Some("C" | "POSIX" | "ucs_basic") => *expr = std::mem::replace(text.as_mut(), placeholder()),
+                _ => {
+                    return Err(Error::unsupported(
+                        "texts compare by their bytes; COLLATE \"C\" says so, and no other is there",
+                    ));
+                }
+            }
+        }
         Expr::Extract { field, .. } => {
             if let Some(digits) = digits(field) {
                 fraction(expr, digits);
             }
         }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// `FLOAT` is a double, as in the standard and Postgres, unless it asks for fewer digits than one has; DataFusion's has 32 bits.
+fn widen_float(data_type: &mut DataType) {
+    match data_type {
+        DataType::Float(ExactNumberInfo::Precision(bits)) if *bits <= 24 => *data_type = DataType::Real,
+        DataType::Float(_) => *data_type = DataType::Double(ExactNumberInfo::None),
+        DataType::Array(
+            ArrayElemTypeDef::AngleBracket(inner)
+            | ArrayElemTypeDef::SquareBracket(inner, _)
+            | ArrayElemTypeDef::Parenthesis(inner),
+        ) => widen_float(inner),
         _ => {}
     }
 }

@@ -1,12 +1,14 @@
 //! Headwater's own tables: `system.settings`, `system.sources`, `system.functions`, `system.unavailable_tables`,
-//! `system.inferred_schemas`, `system.schema_events`, `system.estimate_corrections`, `system.optimizer_rules`, `system.source_costs`,
-//! `system.source_statistics`, `system.models`, `system.model_versions`.
+//! `system.inferred_schemas`, `system.schema_events`, `system.estimate_corrections`, `system.optimizer_rules`, `system.plan_history`,
+//! `system.plan_events`, `system.source_costs`, `system.source_statistics`, `system.models`, `system.model_versions`.
 
 mod estimate_corrections;
 mod functions;
 mod inferred;
 mod models;
 mod optimizer_rules;
+mod plan_events;
+mod plan_history;
 mod schema_events;
 mod settings;
 mod source_costs;
@@ -15,7 +17,7 @@ mod sources;
 mod unavailable;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
@@ -47,13 +49,14 @@ enum Content {
 }
 
 /// The `system` schema over these sources.
-pub(crate) fn schema(sources: Arc<Sources>) -> Arc<dyn SchemaProvider> {
-    Arc::new(SystemSchema { sources })
+pub(crate) fn schema(sources: &Arc<Sources>) -> Arc<dyn SchemaProvider> {
+    Arc::new(SystemSchema { sources: Arc::downgrade(sources) })
 }
 
 #[derive(Debug)]
 struct SystemSchema {
-    sources: Arc<Sources>,
+    /// They hold the catalogs, which hold this: an engine that is dropped must end its connections.
+    sources: Weak<Sources>,
 }
 
 const TABLES: &[(&str, Columns, Content)] = &[
@@ -63,6 +66,8 @@ const TABLES: &[(&str, Columns, Content)] = &[
     ("model_versions", models::VERSIONS, Content::ModelVersions),
     ("models", models::MODELS, Content::Models),
     ("optimizer_rules", optimizer_rules::COLUMNS, Content::Known(optimizer_rules::rows)),
+    ("plan_events", plan_events::COLUMNS, Content::Known(plan_events::rows)),
+    ("plan_history", plan_history::COLUMNS, Content::Known(plan_history::rows)),
     ("schema_events", schema_events::COLUMNS, Content::Known(schema_events::rows)),
     ("settings", settings::COLUMNS, Content::Known(settings::rows)),
     ("source_costs", source_costs::COLUMNS, Content::Known(source_costs::rows)),
@@ -79,9 +84,10 @@ impl SchemaProvider for SystemSchema {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let Some((name, columns, content)) = TABLES.iter().find(|(n, ..)| *n == name) else { return Ok(None) };
+        let Some(sources) = self.sources.upgrade() else { return Ok(None) };
         let fields = columns.iter().map(|(name, t)| Field::new(*name, t.clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Ok(Some(Arc::new(SystemTable { name, schema, content: *content, sources: Arc::clone(&self.sources) })))
+        Ok(Some(Arc::new(SystemTable { name, schema, content: *content, sources })))
     }
 
     fn table_exist(&self, name: &str) -> bool {

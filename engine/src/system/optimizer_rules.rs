@@ -45,6 +45,7 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("reduce_group_keys", "GROUP BY a key of a table leaves its other columns out"),
     ("copy_top_n", "the first rows of an outer join or UNION ALL are also taken of its inputs"),
     ("aggregate_below_joins", "aggregates above a join of several sources begin at a source"),
+    ("split_or_joins", "joins on one key or another become joins on each"),
     ("join_order", "joins are put into the order that is expected to cost least"),
     ("push_down_plan", "the largest parts that one source computes become statements of it"),
     ("push_down_count", "count(*) over a remote table is counted by its source"),
@@ -53,6 +54,7 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("share_reads", "a source that is asked the same twice in one query is asked once"),
     ("slice_large_values", "large values are repeated for a few rows at a time"),
     ("keep_merge_keys", "first rows of partitions are found by all keys of the merge above"),
+    ("sort_below_merges", "merges have inputs in the order that they merge by"),
     ("forget_constants", "grouping sets do not inherit what is constant below them"),
     ("yield_in_joins", "joins give other queries a turn"),
 ];

@@ -37,11 +37,10 @@ pub(super) fn rows(session: &dyn Session, sources: &Sources, schema: SchemaRef) 
             rows.push((entry.key, entry.value, None, true, entry.description.to_owned()));
         }
     }
-    let learning = crate::settings::learns(session.config()).to_string();
-    let spec = SETTINGS.iter().find(|s| s.key == "optimizer.learning");
-    rows.extend(spec.map(|spec| {
-        (spec.key.to_owned(), Some(learning), Some(spec.default.to_owned()), true, spec.description.to_owned())
-    }));
+    for spec in SETTINGS.iter().filter(|s| crate::settings::SWITCHES.contains(&s.key)) {
+        let value = Some(crate::settings::switched_on(session.config(), spec.key).to_string());
+        rows.push((spec.key.to_owned(), value, Some(spec.default.to_owned()), true, spec.description.to_owned()));
+    }
     let texts = |f: fn(&Row) -> Option<String>| Arc::new(rows.iter().map(f).collect::<StringArray>());
     let settable: BooleanArray = rows.iter().map(|r| Some(r.3)).collect();
     let columns = vec![

@@ -23,11 +23,12 @@ pub(super) const COLUMNS: &[(&str, DataType)] = &[
     ("least", DataType::Utf8),
     ("greatest", DataType::Utf8),
     ("age_ms", DataType::Int64),
+    ("origin", DataType::Utf8),
 ];
 
 #[derive(Default)]
 struct Found {
-    texts: [Vec<Option<String>>; 6],
+    texts: [Vec<Option<String>>; 7],
     numbers: [Vec<Option<i64>>; 4],
     null_shares: Vec<Option<f64>>,
 }
@@ -49,6 +50,7 @@ pub(super) fn rows(_session: &dyn Session, sources: &Sources, schema: SchemaRef)
                     Some(column.name().to_owned()),
                     text(&known.min_value),
                     text(&known.max_value),
+                    table.origin_of_statistics().map(str::to_owned),
                 ];
                 let distinct = known.distinct_count.get_value().and_then(|n| i64::try_from(*n).ok());
                 let numbers = [whole(table.row_count), whole(table.bytes), distinct, age];
@@ -58,11 +60,11 @@ pub(super) fn rows(_session: &dyn Session, sources: &Sources, schema: SchemaRef)
             }
         }
     }
-    let [source, table_schema, name, column, least, greatest] =
+    let [source, table_schema, name, column, least, greatest, origin] =
         found.texts.map(|t| Arc::new(StringArray::from(t)) as ArrayRef);
     let [rows, bytes, distinct, age] = found.numbers.map(|n| Arc::new(Int64Array::from(n)) as ArrayRef);
     let shares = Arc::new(Float64Array::from(found.null_shares));
-    let columns = vec![source, table_schema, name, column, rows, bytes, distinct, shares, least, greatest, age];
+    let columns = vec![source, table_schema, name, column, rows, bytes, distinct, shares, least, greatest, age, origin];
     Ok(RecordBatch::try_new(schema, columns)?)
 }
 

@@ -223,7 +223,11 @@ impl FlightService for Service {
         let call = self.call(&request)?;
         let mut data = request.into_inner();
         let put = async {
-            let first = data.next().await.ok_or_else(|| invalid("the call holds no message"))??;
+            // A client that writes no rows at all may send nothing.
+            let Some(first) = data.next().await else {
+                return Ok(DoPutUpdateResult { record_count: 0 }.encode_to_vec());
+            };
+            let first = first?;
             let descriptor = first.flight_descriptor.clone();
             let descriptor = descriptor.ok_or_else(|| invalid("the first message holds no descriptor"))?;
             let command = of_descriptor(&descriptor)?;

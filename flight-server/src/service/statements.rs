@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::compute::{CastOptions, cast, cast_with_options};
-use arrow::datatypes::{DataType, FieldRef, SchemaRef, TimeUnit};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow_flight::sql::DoPutPreparedStatementResult;
 use bytes::Bytes;
 use datafusion::common::ScalarValue;
@@ -13,6 +13,7 @@ use futures::Stream;
 use futures::StreamExt;
 use headwater_common::{Error, Result};
 use headwater_engine::{Prepared, Session};
+use headwater_source::exact_cast::{Inexact, exact_cast};
 use tonic::Status;
 
 use super::upload::Upload;
@@ -122,8 +123,12 @@ fn rows(prepared: &Prepared, batch: &RecordBatch) -> Result<Sets> {
         return Err(Error::invalid(format!("the statement has {expected} parameters but {given} were given")));
     }
     let columns = batch.columns().iter().zip(schema.fields()).enumerate();
-    let columns: Vec<ArrayRef> =
-        columns.map(|(i, (column, field))| fit(column, field, prepared.takes_any_type(i))).collect::<Result<_>>()?;
+    let columns = columns.map(|(i, (column, field))| match fit(column, field, prepared.takes_any_type(i)) {
+        // What does not fit may still be compared.
+        Err(_) if prepared.compares_as(i, column.data_type())? => fit(column, field, true),
+        fitted => fitted,
+    });
+    let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
     (0..batch.num_rows())
         .map(|row| {
             let value = |c: &ArrayRef| ScalarValue::try_from_array(c, row).map_err(headwater_engine::error::classify);
@@ -146,42 +151,24 @@ fn fit(column: &ArrayRef, field: &FieldRef, any_type: bool) -> Result<ArrayRef> 
     if column.null_count() == column.len() || *given == DataType::Null {
         return Ok(cast(column, &wanted).unwrap_or_else(|_| arrow::array::new_null_array(&wanted, column.len())));
     }
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
-    let fitted = cast_with_options(column, &wanted, &strict).map_err(|_| mismatch())?;
-    if loses(column, &fitted, &strict) {
-        let what = format!("parameter {} of type {given} has a value that {wanted} cannot hold exactly", field.name());
-        return Err(Error::invalid(format!("{what}; give one that fits, or cast the other side in the statement")));
+    // Arrow would take a number for the ticks of a time.
+    if (given.is_numeric() && wanted.is_temporal()) || (given.is_temporal() && wanted.is_numeric()) {
+        return Err(mismatch());
     }
-    Ok(fitted)
-}
-
-/// Whether a value is another one in its new type: digits, fractions and times that were cut or rounded. Floating point rounds by its
-/// nature.
-fn loses(given: &ArrayRef, fitted: &ArrayRef, strict: &CastOptions<'_>) -> bool {
-    let counts = |t: &DataType| t.is_numeric() || t.is_temporal();
-    if !counts(fitted.data_type()) || fitted.data_type().is_floating() {
-        return false;
-    }
-    // Texts are compared in the finest type of the kind.
-    let common = match (given.data_type(), fitted.data_type()) {
-        (from, _) if counts(from) => from.clone(),
-        (_, DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..)) => DataType::Decimal256(76, 38),
-        (_, DataType::Timestamp(_, zone)) => DataType::Timestamp(TimeUnit::Nanosecond, zone.clone()),
-        _ => return false,
-    };
-    let in_common = |array: &ArrayRef| cast_with_options(array, &common, strict);
-    match (in_common(given), in_common(fitted)) {
-        (Ok(given), Ok(fitted)) => given != fitted,
-        // A type that the value went into but cannot come back from, such as a far time in nanoseconds.
-        _ => false,
-    }
+    exact_cast(column, &wanted).map_err(|inexact| match inexact {
+        Inexact::Refused(_) => mismatch(),
+        Inexact::Changed => {
+            let what = format!("parameter {} of type {given} has a value that {wanted} cannot hold exactly", field.name());
+            Error::invalid(format!("{what}; give one that fits, or cast the other side in the statement"))
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use arrow::array::{AsArray, Float64Array, Int32Array, Int64Array, StringArray};
-    use arrow::datatypes::Field;
+    use arrow::datatypes::{Field, TimeUnit};
 
     #[test]
     fn parameters_take_the_type_that_the_statement_wants() {
@@ -215,6 +202,7 @@ mod tests {
         assert!(fit(&noon, &field(DataType::Timestamp(TimeUnit::Second, None)), false).is_ok());
         let tenth: ArrayRef = Arc::new(Float64Array::from(vec![0.1]));
         assert!(fit(&tenth, &field(DataType::Decimal128(10, 2)), false).is_ok());
+        assert!(fit(&small, &field(DataType::Date32), false).is_err());
         let whole: ArrayRef = Arc::new(Float64Array::from(vec![2.0]));
         assert_eq!(fit(&whole, &field(DataType::Int64), false).unwrap().len(), 1);
     }

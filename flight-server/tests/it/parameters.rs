@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int32Array, Int64Array, NullArray, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, AsArray, Decimal128Array, Float64Array, Int32Array, Int64Array, NullArray, RecordBatch, StringArray,
+    Time64MicrosecondArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use arrow_flight::sql::client::{FlightSqlServiceClient, PreparedStatement};
 use headwater_common::config::Config;
@@ -139,4 +142,51 @@ async fn nulls_casts_and_values_of_any_type() {
     typed.set_parameters(values(wrong)).unwrap();
     let error = typed.execute().await.unwrap_err().to_string();
     assert!(error.contains("parameter $1") && !error.contains("yesterday"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_a_column_cannot_hold_are_compared_as_they_are() {
+    let running = start(Config::default()).await;
+    let mut client = client(&running).await;
+    let table = "(SELECT CAST(7 AS INT) AS i, arrow_cast(5, 'UInt64') AS u, CAST(1.50 AS DECIMAL(8,2)) AS d, DATE '9999-12-31' AS day, \
+        arrow_cast('2024-01-01T00:00:00.123', 'Timestamp(ms)') AS ms, arrow_cast('10:00:00', 'Time32(s)') AS clock) t";
+    let micros = |t: i64| Arc::new(TimestampMicrosecondArray::from(vec![t])) as ArrayRef;
+    let ints = |n: i64| Arc::new(Int64Array::from(vec![n])) as ArrayRef;
+    let floats = |x: f64| Arc::new(Float64Array::from(vec![x])) as ArrayRef;
+    let decimal = || Arc::new(Decimal128Array::from(vec![1_505]).with_precision_and_scale(6, 3).unwrap()) as ArrayRef;
+    let clock = |t: i64| Arc::new(Time64MicrosecondArray::from(vec![t])) as ArrayRef;
+    let (inside, ten) = (1_704_067_200_123_456, 36_000_000_000);
+    for (condition, value, found) in [
+        ("ms > ?", micros(inside), 0),
+        ("ms >= ?", micros(inside), 0),
+        ("ms < ?", micros(inside), 1),
+        ("? >= ms", micros(inside), 1),
+        ("ms = ?", micros(inside), 0),
+        ("ms <> ?", micros(inside), 1),
+        ("ms IS DISTINCT FROM ?", micros(inside), 1),
+        ("ms IN (?)", micros(inside), 0),
+        ("ms BETWEEN ? AND '9999-12-31'", micros(inside), 0),
+        ("ms = ?", micros(1_704_067_200_123_000), 1),
+        ("day > ?", micros(inside), 1),
+        ("i < ?", ints(1 << 40), 1),
+        ("i = ?", ints((1 << 32) + 7), 0),
+        ("i > ?", floats(6.5), 1),
+        ("u > ?", ints(-1), 1),
+        ("u IN (?, 4)", ints(-5), 0),
+        ("d < ?", decimal(), 1),
+        ("d = ?", decimal(), 0),
+        ("d < ?", floats(1.505), 1),
+        ("clock < ?", clock(ten + 1), 1),
+        ("clock = ?", clock(ten + 1), 0),
+        ("clock = ?", clock(ten), 1),
+    ] {
+        let mut prepared = client.prepare(format!("SELECT count(*) FROM {table} WHERE {condition}"), None).await.unwrap();
+        assert_eq!(rows(&mut client, &mut prepared, vec![value]).await, [found.to_string()], "{condition}");
+    }
+    for (wrong, value) in [("SELECT i + ? FROM", ints(1 << 40)), ("SELECT i = ? OR i + ? = 0 FROM", ints(1 << 40))] {
+        let sql = format!("{wrong} {table}").replacen('?', "$1", 2);
+        let mut prepared = client.prepare(sql, None).await.unwrap();
+        prepared.set_parameters(values(vec![value])).unwrap();
+        assert!(prepared.execute().await.unwrap_err().to_string().contains("cannot become"), "{wrong}");
+    }
 }

@@ -6,7 +6,8 @@ use futures::StreamExt;
 use headwater_common::config::Options;
 use headwater_common::{ErrorKind, Limits};
 use headwater_tests::clickhouse::{ClickHouseDatabase, address};
-use headwater_tests::{engine, proxy, rows, table};
+use headwater_tests::fault::{Fault, Outcomes, faulty, places, read};
+use headwater_tests::{engine, proxy, rows, server, table};
 
 const BIG: &str = "CREATE TABLE big (id UInt64, pad String) ENGINE = MergeTree ORDER BY tuple();\n\
     INSERT INTO big SELECT number, concat('pad ', toString(cityHash64(number))) FROM numbers(200000);\n";
@@ -156,7 +157,7 @@ async fn tls_verifies_the_server_and_shows_the_client_certificate() {
         clients: Some("TEST_CA"),
     };
     let port = proxy::tls(address(), end).await;
-    let pem = |name: &str| headwater_tests::server(name);
+    let pem = |name: &str| server(name);
     let base = |host: &str| {
         let options = Options::new().with("url", format!("https://{host}:{port}"));
         options.with("user", "app").with("password", "secret")
@@ -176,4 +177,92 @@ async fn tls_verifies_the_server_and_shows_the_client_certificate() {
         let made = engine.create_source(&format!("s{i}"), "clickhouse", &options).await;
         assert_eq!(made.is_ok(), good, "try {i}: {made:?}");
     }
+}
+
+const SMALL: &str = "CREATE TABLE small (id UInt64, pad String) ENGINE = MergeTree ORDER BY tuple();\n\
+    INSERT INTO small SELECT number, concat('pad ', toString(cityHash64(number))) FROM numbers(3000);\n";
+
+/// Options by way of a port, with waits of a second.
+fn through(database: &ClickHouseDatabase, url: String) -> Options {
+    database.options().with("url", url).with("connect_timeout_ms", "1000").with("response_timeout_ms", "1000")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_cuts_are_errors_or_the_whole_result() {
+    let database = ClickHouseDatabase::create(SMALL).await;
+    let sql = format!("SELECT id, pad FROM s.{}.small", database.name());
+    let expected = read("clickhouse", &database.options(), &sql).await.unwrap();
+    assert_eq!(expected.len(), 3_000);
+    let mut outcomes = Outcomes::default();
+    for at in places(100, 300_000) {
+        let port = faulty(address(), Fault::Cut(at)).await;
+        let found = read("clickhouse", &through(&database, format!("http://127.0.0.1:{port}")), &sql).await;
+        outcomes.take(Fault::Cut(at), found, &expected);
+    }
+    assert!(outcomes.errors >= 30 && outcomes.whole >= 1, "{outcomes:?}");
+    let left = format!(
+        "SELECT count() FROM system.processes WHERE query LIKE '%{}%' AND query NOT LIKE '%system.processes%'",
+        database.name()
+    );
+    let mut running = String::new();
+    for _ in 0..100 {
+        running = database.text(&left).await;
+        if running.trim() == "0" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(running.trim(), "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_silent_and_half_closed_ways_give_the_whole_result_or_an_error() {
+    let database = ClickHouseDatabase::create(SMALL).await;
+    let sql = format!("SELECT id, pad FROM s.{}.small", database.name());
+    let expected = read("clickhouse", &database.options(), &sql).await.unwrap();
+    let mut outcomes = Outcomes::default();
+    for fault in [Fault::Delay(Duration::from_millis(5)), Fault::Throttle(2_000)] {
+        let port = faulty(address(), fault).await;
+        let options = through(&database, format!("http://127.0.0.1:{port}")).with("response_timeout_ms", "60000");
+        outcomes.take(fault, read("clickhouse", &options, &sql).await, &expected);
+    }
+    for at in [20, 300, 2_000, 12_345, 40_000] {
+        for fault in [Fault::BlackHole(at), Fault::HalfClose(at)] {
+            let port = faulty(address(), fault).await;
+            let found = read("clickhouse", &through(&database, format!("http://127.0.0.1:{port}")), &sql).await;
+            outcomes.take(fault, found, &expected);
+        }
+    }
+    assert!(outcomes.errors >= 4 && outcomes.whole >= 2, "{outcomes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_change_on_the_way_over_tls_are_an_error() {
+    let database = ClickHouseDatabase::create(SMALL).await;
+    let sql = format!("SELECT id, pad FROM s.{}.small", database.name());
+    let expected = read("clickhouse", &database.options(), &sql).await.unwrap();
+    let end = proxy::Tls { address: "127.0.0.1", certificate: "TEST_SERVER_CERT", key: "TEST_SERVER_KEY", clients: None };
+    let secure = proxy::tls(address(), end).await;
+    let mut outcomes = Outcomes::default();
+    for at in [40, 1_500, 3_000, 5_000, 12_345, 40_000, 100_000_000] {
+        let port = faulty(format!("127.0.0.1:{secure}"), Fault::Corrupt(at)).await;
+        let options = through(&database, format!("https://localhost:{port}")).with("tls", "true");
+        let options = options.with("ssl_root_certificate", server("TEST_CA"));
+        outcomes.take(Fault::Corrupt(at), read("clickhouse", &options, &sql).await, &expected);
+    }
+    assert!(outcomes.errors >= 4 && outcomes.whole >= 1, "{outcomes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_does_not_come_names_its_option() {
+    let view = "CREATE VIEW slow AS SELECT number AS id, sleepEachRow(1) AS t FROM numbers(20);\n";
+    let database = ClickHouseDatabase::create(view).await;
+    let options = database.options().with("settings", "max_threads=1, max_block_size=1");
+    let session = database.session_with(&options.with("response_timeout_ms", "500")).await;
+    let sql = format!("SELECT * FROM ch.{}.slow", database.name());
+    let error = match session.query(&sql).await {
+        Err(error) => error,
+        Ok(result) => result.collect().await.unwrap_err(),
+    };
+    assert!(error.kind() == ErrorKind::Timeout && error.to_string().contains("response_timeout_ms"), "{error}");
 }

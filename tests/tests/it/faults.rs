@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use headwater_common::config::Options;
 use headwater_common::{ErrorKind, Limits};
-use headwater_tests::{TestDatabase, engine, proxy, rows, session, table};
+use headwater_tests::fault::{Fault, Outcomes, faulty, places, read};
+use headwater_tests::{TestDatabase, engine, proxy, rows, server, session, table};
 
 const BIG: &str =
     "CREATE TABLE big AS SELECT i AS id, repeat('x', 100) AS pad FROM generate_series(1, 200000) i; ANALYZE big;";
@@ -115,7 +116,7 @@ async fn an_unreachable_source_is_named_with_its_remedy_and_without_its_password
     let text = format!("{error} {error:?}");
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{text}");
     assert!(text.contains("shop") && !text.contains("hunter2"), "{text}");
-    let server = headwater_tests::server("TEST_PG15_URL").replace(":secret@", ":hunter2@");
+    let server = server("TEST_PG15_URL").replace(":secret@", ":hunter2@");
     let options = Options::new().with("url", server).with("sslmode", "disable");
     let error = engine.create_source("shop", "postgres", &options).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
@@ -134,8 +135,8 @@ async fn a_source_limit_ends_the_query_and_names_its_setting() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_modes_verify_what_they_say() {
-    let url = headwater_tests::server("TEST_PG15_URL");
-    let pem = |name: &str| headwater_tests::server(name);
+    let url = server("TEST_PG15_URL");
+    let pem = |name: &str| server(name);
     let base = |mode: &str| Options::new().with("url", url.replace(":secret@", "@")).with("sslmode", mode);
     let with_client =
         |o: Options| o.with("ssl_certificate", pem("TEST_CLIENT_CERT")).with("ssl_key", pem("TEST_CLIENT_KEY"));
@@ -160,11 +161,11 @@ async fn tls_modes_verify_what_they_say() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_are_checked_by_scram_inside_tls() {
-    for server in crate::SERVERS {
-        let database = TestDatabase::create(server, "CREATE TABLE one AS SELECT 1 AS id").await;
+    for variable in crate::SERVERS {
+        let database = TestDatabase::create(variable, "CREATE TABLE one AS SELECT 1 AS id").await;
         let stored = "SELECT rolpassword LIKE 'SCRAM-SHA-256$%' FROM pg_authid WHERE rolname = 'scram'";
         assert_eq!(database.texts(stored).await, [Some("t".to_owned())]);
-        let encrypted = server == "TEST_PG15_URL";
+        let encrypted = variable == "TEST_PG15_URL";
         let modes: &[&str] = if encrypted { &["prefer", "require", "verify-ca", "verify-full"] } else { &["prefer"] };
         for mode in modes {
             let engine = engine(Limits::default()).await;
@@ -172,18 +173,126 @@ async fn passwords_are_checked_by_scram_inside_tls() {
                 Options::new().with("url", database.url().replace("//app:secret@", "//scram@")).with("sslmode", *mode);
             let base = match *mode {
                 "prefer" | "require" => base,
-                _ => base.with("ssl_root_certificate", headwater_tests::server("TEST_CA")),
+                _ => base.with("ssl_root_certificate", server("TEST_CA")),
             };
             let wrong = engine.create_source("wrong", "postgres", &base.clone().with("password", "hunter2")).await;
-            assert_eq!(wrong.unwrap_err().kind(), ErrorKind::PermissionDenied, "{server} {mode}");
+            assert_eq!(wrong.unwrap_err().kind(), ErrorKind::PermissionDenied, "{variable} {mode}");
             engine.create_source("pg", "postgres", &base.with("password", "secret")).await.unwrap();
             let session = engine.session("test").unwrap();
             assert_eq!(table(&session, "SELECT id FROM pg.public.one").await, ["1"]);
             let sql = "SELECT DISTINCT s.ssl FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE a.usename = 'scram' \
                 AND a.datname = current_database()";
             let seen = if encrypted { "t" } else { "f" };
-            assert_eq!(database.texts(sql).await, [Some(seen.to_owned())], "{server} {mode}");
+            assert_eq!(database.texts(sql).await, [Some(seen.to_owned())], "{variable} {mode}");
             engine.shutdown().await;
         }
     }
+}
+
+const SMALL: &str =
+    "CREATE TABLE small AS SELECT i AS id, repeat('x', 60) AS pad FROM generate_series(1, 3000) i; ANALYZE small;";
+const READ_SMALL: &str = "SELECT id, pad FROM s.public.small";
+
+/// Host and port in a URL.
+fn target(url: &str) -> String {
+    url.rsplit_once('@').unwrap().1.split_once('/').unwrap().0.to_owned()
+}
+
+/// Options by way of a port, with waits of a second.
+fn through(database: &TestDatabase, port: u16, mode: &str) -> Options {
+    let url = database.url();
+    let options = Options::new().with("url", url.replace(&target(&url), &format!("127.0.0.1:{port}")));
+    options.with("sslmode", mode).with("connect_timeout_ms", "1000").with("response_timeout_ms", "1000")
+}
+
+async fn none_is_left(database: &TestDatabase) {
+    let sql = "SELECT pid FROM pg_stat_activity WHERE application_name = 'headwater' AND datname = current_database()";
+    let mut left = Vec::new();
+    for _ in 0..200 {
+        left = database.texts(sql).await;
+        if left.is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("connections are left: {left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_cuts_are_errors_or_the_whole_result_and_leave_no_connection() {
+    let database = TestDatabase::create("TEST_PG18_URL", SMALL).await;
+    let address = target(&database.url());
+    let direct = Options::new().with("url", database.url()).with("sslmode", "disable");
+    let expected = read("postgres", &direct, READ_SMALL).await.unwrap();
+    assert_eq!(expected.len(), 3_000);
+    let mut outcomes = Outcomes::default();
+    for at in places(100, 1_000_000) {
+        let port = faulty(address.clone(), Fault::Cut(at)).await;
+        let found = read("postgres", &through(&database, port, "disable"), READ_SMALL).await;
+        outcomes.take(Fault::Cut(at), found, &expected);
+    }
+    assert!(outcomes.errors >= 30 && outcomes.whole >= 1, "{outcomes:?}");
+    none_is_left(&database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_silent_and_half_closed_ways_give_the_whole_result_or_an_error() {
+    let database = TestDatabase::create("TEST_PG18_URL", SMALL).await;
+    let address = target(&database.url());
+    let direct = Options::new().with("url", database.url()).with("sslmode", "disable");
+    let expected = read("postgres", &direct, READ_SMALL).await.unwrap();
+    let mut outcomes = Outcomes::default();
+    for fault in [Fault::Delay(Duration::from_millis(5)), Fault::Throttle(2_000)] {
+        let port = faulty(address.clone(), fault).await;
+        let options = through(&database, port, "disable").with("response_timeout_ms", "60000");
+        let options = options.with("connect_timeout_ms", "60000");
+        outcomes.take(fault, read("postgres", &options, READ_SMALL).await, &expected);
+    }
+    for at in [20, 300, 12_345, 60_000, 150_000] {
+        for fault in [Fault::BlackHole(at), Fault::HalfClose(at)] {
+            let port = faulty(address.clone(), fault).await;
+            let found = read("postgres", &through(&database, port, "disable"), READ_SMALL).await;
+            outcomes.take(fault, found, &expected);
+        }
+    }
+    assert!(outcomes.errors >= 6 && outcomes.whole >= 2, "{outcomes:?}");
+    none_is_left(&database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_change_on_the_way_over_tls_are_an_error() {
+    let database = TestDatabase::create("TEST_PG15_URL", SMALL).await;
+    let address = target(&database.url());
+    let direct = Options::new().with("url", database.url()).with("sslmode", "require");
+    let direct = direct.with("ssl_certificate", server("TEST_CLIENT_CERT")).with("ssl_key", server("TEST_CLIENT_KEY"));
+    let expected = read("postgres", &direct, READ_SMALL).await.unwrap();
+    let mut outcomes = Outcomes::default();
+    for at in [40, 1_500, 5_000, 12_345, 60_000, 90_000, 150_000, 100_000_000] {
+        let port = faulty(address.clone(), Fault::Corrupt(at)).await;
+        let options = through(&database, port, "require");
+        let options =
+            options.with("ssl_certificate", server("TEST_CLIENT_CERT")).with("ssl_key", server("TEST_CLIENT_KEY"));
+        outcomes.take(Fault::Corrupt(at), read("postgres", &options, READ_SMALL).await, &expected);
+    }
+    assert!(outcomes.errors >= 5 && outcomes.whole >= 1, "{outcomes:?}");
+    none_is_left(&database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_does_not_come_names_its_option() {
+    let database = TestDatabase::create("TEST_PG18_URL", SMALL).await;
+    let options = Options::new().with("url", database.url()).with("sslmode", "disable").with("response_timeout_ms", "300");
+    let engine = engine(Limits::default()).await;
+    engine.create_source("s", "postgres", &options).await.unwrap();
+    let session = engine.session("test").unwrap();
+    let late = "SELECT * FROM query('s', 'SELECT 1 AS one FROM pg_sleep(30)')";
+    let error = match session.query(late).await {
+        Err(error) => error,
+        Ok(result) => result.collect().await.unwrap_err(),
+    };
+    assert!(error.kind() == ErrorKind::Timeout && error.to_string().contains("response_timeout_ms"), "{error}");
+    // A connection that nobody asks anything waits for as long as it likes.
+    assert_eq!(table(&session, "SELECT count(*) FROM s.public.small").await, ["3000"]);
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(table(&session, "SELECT count(*) FROM s.public.small").await, ["3000"]);
 }

@@ -114,7 +114,8 @@ async fn an_upload_is_kept_whole_or_not_at_all() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn uploaded_columns_go_by_name_and_lose_nothing() {
-    let sql = "CREATE TABLE t (id int PRIMARY KEY, note text, made timestamptz DEFAULT now(), counted int GENERATED ALWAYS AS (id * 2) STORED)";
+    let sql = "CREATE TABLE t (id int PRIMARY KEY, note text, made timestamptz DEFAULT now(), counted int GENERATED ALWAYS AS (id * 2) STORED, \
+        price numeric(6,2), seen timestamptz, code varchar(3))";
     let database = TestDatabase::create("TEST_PG15_URL", sql).await;
     let (channel, _stop) = start(&database, Vec::new()).await;
     let mut client = FlightSqlServiceClient::new(channel);
@@ -138,10 +139,22 @@ async fn uploaded_columns_go_by_name_and_lose_nothing() {
     assert!(error.contains("Int32"), "{error}");
     let error = refused(vec![("id", ids()), ("made", text("2024-01-01T00:00:00Z")), ("notes", text("x"))]).await;
     assert!(error.contains("did you mean") && error.contains("notes"), "{error}");
+    let price = arrow::array::Decimal128Array::from(vec![1_005]).with_precision_and_scale(6, 3).unwrap();
+    let nanos = arrow::array::TimestampNanosecondArray::from(vec![1_001]).with_timezone("UTC");
+    for (column, value) in [("price", Arc::new(price) as ArrayRef), ("seen", Arc::new(nanos)), ("price", text("1.005"))] {
+        let error = refused(vec![("id", ids()), ("made", text("2024-01-01T00:00:00Z")), (column, value)]).await;
+        assert!(error.contains(column) && error.contains("would lose a part"), "{error}");
+    }
+    let error = refused(vec![("id", ids()), ("made", text("2024-01-01T00:00:00Z")), ("code", text("long"))]).await;
+    assert!(error.contains("too long"), "{error}");
     let batch = RecordBatch::try_from_iter([("made", text("2024-01-01T00:00:00Z")), ("id", ids())]).unwrap();
     assert_eq!(client.execute_ingest(command("t"), futures::stream::iter([Ok(batch)])).await.unwrap(), 1);
     let row = database.texts("SELECT concat_ws('|', id, note IS NULL, made AT TIME ZONE 'UTC', counted) FROM t").await;
     assert_eq!(row, [Some("1|t|2024-01-01 00:00:00|2".to_owned())]);
+    assert_eq!(client.execute_ingest(command("t"), futures::stream::empty()).await.unwrap(), 0);
+    let none = RecordBatch::new_empty(RecordBatch::try_from_iter([("made", text("")), ("id", ids())]).unwrap().schema());
+    assert_eq!(client.execute_ingest(command("t"), futures::stream::iter([Ok(none)])).await.unwrap(), 0);
+    assert_eq!(count(&database).await, "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

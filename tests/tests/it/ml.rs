@@ -178,3 +178,44 @@ async fn series_count_for_the_memory_of_their_query() {
     };
     assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
 }
+
+/// Queries that compute for minutes in a single call, more of them than there are threads for queries.
+#[tokio::test(flavor = "multi_thread")]
+async fn dropped_queries_free_their_threads() {
+    let database = thousands().await;
+    let session = session_of(&database, 2, Limits::default()).await;
+    let threads = 2 * std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get) + 1;
+    let numbers = "(SELECT value AS n, value * 7919 % 1013 AS v FROM generate_series(1, 60000) AS g(value))";
+    for sql in [
+        "SELECT id, forecast_agg(day, y, 3) FROM (SELECT id, day + CAST(k AS INT) * 12 AS day, y * k AS y FROM pg.public.many \
+         CROSS JOIN generate_series(0, 40) AS g(k)) GROUP BY id"
+            .to_owned(),
+        format!("SELECT anomaly_score(v, 'matrix_profile') OVER (ORDER BY n) FROM {numbers}"),
+        format!("SELECT anomaly_score(v) OVER (ORDER BY n ROWS 20000 PRECEDING) FROM {numbers}"),
+        format!("SELECT * FROM DETECT_ANOMALIES({numbers}, timestamp_col => 'n', data_col => 'v', method => 'matrix_profile')"),
+        format!("SELECT * FROM DETECT_CHANGEPOINTS({numbers}, timestamp_col => 'n', data_col => 'v', penalty => 1e12)"),
+    ] {
+        for _ in 0..threads {
+            let result = session.query(&sql).await.unwrap();
+            let ended = tokio::time::timeout(Duration::from_millis(700), result.collect()).await;
+            assert!(!matches!(ended, Ok(Err(_))), "{sql}: {ended:?}");
+        }
+        let next = table(&session, "SELECT count(*) FROM pg.public.many");
+        let counted = tokio::time::timeout(Duration::from_secs(30), next).await;
+        assert_eq!(counted.expect("threads are free again"), ["36000"], "{sql}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aggregated_series_count_for_the_memory_of_their_query() {
+    let database = thousands().await;
+    let limits = Limits { query_memory_bytes: 8 << 20, ..Limits::default() };
+    let session = session_of(&database, 2, limits).await;
+    let sql = "SELECT forecast_agg(n, n, 3, 'theta') FROM (SELECT value AS n FROM generate_series(1, 3000000) AS g(value))";
+    let error = match session.query(sql).await {
+        Ok(result) => result.collect().await.unwrap_err(),
+        Err(e) => e,
+    };
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
+    assert!(error.to_string().contains("limits.query_memory_bytes"), "{error}");
+}

@@ -115,6 +115,21 @@ async fn changes_made_outside_are_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_whose_triggers_are_switched_off_are_not_believed() {
+    let sql = "CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int, parent int NOT NULL REFERENCES parent); \
+        INSERT INTO parent VALUES (1); INSERT INTO child VALUES (1, 1)";
+    for server in SERVERS {
+        let database = TestDatabase::create(server, sql).await;
+        let session = session(&database).await;
+        let joined = "SELECT count(*) FROM pg.public.child c JOIN pg.public.parent p ON p.id = c.parent";
+        assert_eq!(table(&session, joined).await, ["1"]);
+        database.run("ALTER TABLE child DISABLE TRIGGER ALL; INSERT INTO child VALUES (2, 98)").await;
+        tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+        assert_eq!(table(&session, joined).await, ["1"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_query_sees_one_moment_of_the_database() {
     let sql = "CREATE TABLE account (id int PRIMARY KEY, balance bigint, pad text); \
         INSERT INTO account SELECT i, 100, repeat('x', 200) FROM generate_series(1, 60000) i; ANALYZE account;";

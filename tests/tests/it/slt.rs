@@ -159,6 +159,7 @@ impl AsyncDB for Database {
 async fn connect(database: Arc<TestDatabase>, files: PathBuf) -> Result<Database> {
     let mut config = Config::default();
     config.engine.target_partitions = 4;
+    config.optimizer.rules_off.clear();
     config.engine.file_roots = vec![files.clone()];
     let engine = headwater_flight_server::wire::engine(config).await?;
     let options = Options::new().with("url", database.url()).with("sslmode", "disable");

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use bson::doc;
 use headwater_common::config::Options;
-use headwater_common::{Error, ErrorKind, Limits};
-use headwater_tests::fault::{Fault, faulty};
+use headwater_common::{ErrorKind, Limits};
+use headwater_tests::fault::{Fault, Outcomes, faulty, read};
 use headwater_tests::mongodb::MongoDatabase;
-use headwater_tests::redis::{RedisDatabase, session_with};
-use headwater_tests::{engine, lines, mongodb, proxy, redis, server};
+use headwater_tests::redis::{Answer, RedisClient, RedisDatabase, session_with};
+use headwater_tests::{mongodb, proxy, redis, server, table};
 
 const ROWS: i64 = 3_000;
 /// Places from within the greeting to within the rows.
@@ -18,37 +18,6 @@ const HARMLESS: [Fault; 2] = [Fault::Delay(Duration::from_millis(5)), Fault::Thr
 
 fn broken() -> impl Iterator<Item = Fault> {
     PLACES.into_iter().flat_map(|at| [Fault::Cut(at), Fault::BlackHole(at), Fault::HalfClose(at)])
-}
-
-/// What became of a query on a way with a fault.
-#[derive(Debug, Default)]
-struct Outcomes {
-    whole: usize,
-    errors: usize,
-}
-
-impl Outcomes {
-    /// The result must be whole, and must be there when the fault is harmless; an error must name the source.
-    fn take(&mut self, fault: Fault, result: Result<Vec<String>, Error>, expected: &[String]) {
-        match result {
-            Ok(rows) => {
-                assert_eq!(rows, expected, "{fault:?}");
-                self.whole += 1;
-            }
-            Err(error) => {
-                assert!(!fault.is_harmless(), "{fault:?}: {error}");
-                let kinds = [ErrorKind::Unavailable, ErrorKind::Timeout, ErrorKind::SourceFailed];
-                assert!(kinds.contains(&error.kind()) && error.to_string().contains("source s"), "{fault:?}: {error}");
-                self.errors += 1;
-            }
-        }
-    }
-}
-
-async fn read(kind: &str, options: &Options, sql: &str) -> Result<Vec<String>, Error> {
-    let engine = engine(Limits::default()).await;
-    engine.create_source("s", kind, options).await?;
-    engine.session("test")?.query(sql).await?.collect().await.map(|batches| lines(&batches))
 }
 
 fn hashes(options: Options, prefix: &str) -> Options {
@@ -76,6 +45,7 @@ async fn redis_gives_the_whole_result_or_an_error() {
         outcomes.take(fault, read("redis", &options, sql).await, &expected);
     }
     assert!(outcomes.errors >= 10 && outcomes.whole >= 2, "{outcomes:?}");
+    none_is_left(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,6 +85,43 @@ async fn bytes_that_change_on_the_way_over_tls_are_an_error() {
         outcomes.take(Fault::Corrupt(at), read("mongodb", &options, &sql).await, &expected);
     }
     assert!(outcomes.errors >= 5 && outcomes.whole >= 1, "{outcomes:?}");
+}
+
+/// Connections of the engine to a database.
+fn open(client: &mut RedisClient, database: &RedisDatabase) -> usize {
+    let Answer::Bytes(list) = client.run(&["CLIENT", "LIST"]) else { panic!("CLIENT LIST") };
+    let (db, list) = (format!(" db={} ", database.number()), String::from_utf8(list).unwrap());
+    list.lines().filter(|line| line.contains(&db) && line.contains(" lib-name=headwater")).count()
+}
+
+/// Waits until no connection is left.
+async fn none_is_left(database: &RedisDatabase) {
+    let mut client = RedisClient::connect(&redis::address());
+    let mut left = 0;
+    for _ in 0..200 {
+        left = open(&mut client, database);
+        if left == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{left} connections are left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_is_dropped_leaves_no_connection() {
+    let database = RedisDatabase::create("HSET h:1 pad x\nHSET h:2 pad y\n");
+    let engine = headwater_tests::engine(Limits::default()).await;
+    engine.create_source("s", "redis", &hashes(database.options(), "h")).await.unwrap();
+    let session = engine.session("test").unwrap();
+    assert_eq!(table(&session, "SELECT count(pad) FROM s.public.h").await, ["2"]);
+    assert!(!table(&session, "SELECT * FROM system.sources").await.is_empty());
+    assert!(open(&mut database.client(), &database) > 0);
+    // Rows that are still read need the source, an engine that is gone does not.
+    let rows = session.query("SELECT pad FROM s.public.h").await.unwrap();
+    drop((session, engine));
+    assert_eq!(rows.collect().await.unwrap().iter().map(|b| b.num_rows()).sum::<usize>(), 2);
+    none_is_left(&database).await;
 }
 
 fn documents(database: &MongoDatabase, port: u16, parameters: &str) -> Options {

@@ -46,6 +46,22 @@ impl Forecaster for Additive {
     }
 
     fn fit_scaled(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>> {
+        Ok(Box::new(self.learn(training)?))
+    }
+}
+
+impl Additive {
+    /// The effects of the regressors at each place for which they are known.
+    pub(crate) fn effects(&self, training: &Training<'_>) -> Result<Vec<f64>> {
+        let fit = self.learn(training)?;
+        let count = fit.layout.regressors.len();
+        let coefficients = &fit.coefficients[fit.coefficients.len() - count..];
+        let known = fit.layout.regressors.iter().map(Vec::len).min().unwrap_or(0);
+        let effect = |t: usize| fit.layout.regressors.iter().zip(coefficients).map(|(r, c)| r[t] * c).sum::<f64>();
+        Ok((0..known).map(|t| fit.size * effect(t)).collect())
+    }
+
+    fn learn(&self, training: &Training<'_>) -> Result<AdditiveFit> {
         let y = &training.values;
         let n = y.len();
         if let Some(short) = self.regressors.iter().position(|r| r.len() < n || r.iter().any(|v| !v.is_finite())) {
@@ -73,18 +89,9 @@ impl Forecaster for Additive {
         let squares: f64 = fitted.iter().zip(&target).map(|(f, y)| (y - f) * (y - f)).sum();
         let noise = (squares / n as f64).sqrt();
         let to_units = |v: f64| offset + size * v;
-        Ok(Box::new(AdditiveFit {
-            fitted: fitted.into_iter().map(to_units).collect(),
-            layout,
-            coefficients,
-            offset,
-            size,
-            noise,
-        }))
+        Ok(AdditiveFit { fitted: fitted.into_iter().map(to_units).collect(), layout, coefficients, offset, size, noise })
     }
-}
 
-impl Additive {
     fn scaled_regressors(&self, n: usize) -> Vec<Vec<f64>> {
         let scaled = |regressor: &Vec<f64>| {
             let centre = mean(&regressor[..n]);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 
 use headwater_common::{Error, Result};
-use headwater_timeseries::statistics::{deviation, is_constant, mean};
+use headwater_timeseries::statistics::{is_constant, mean};
 use headwater_timeseries::{Cancel, normal};
 
 /// Most steps that can be forecast at once.
@@ -161,10 +161,9 @@ struct Repeated {
 
 impl Repeated {
     fn new(values: &[f64]) -> Self {
-        let steps: Vec<f64> = values.windows(2).map(|p| p[1] - p[0]).collect();
-        // One step says little about the size of steps: it is taken as it is.
-        let step = if steps.len() < 2 { steps.first().map_or(0.0, |s| s.abs()) } else { deviation(&steps) };
-        Self { values: values.to_vec(), step }
+        // The forecast takes no step, so each step of the past is an error of it.
+        let squares: Vec<f64> = values.windows(2).map(|p| (p[1] - p[0]).powi(2)).collect();
+        Self { values: values.to_vec(), step: mean(&squares).sqrt() }
     }
 }
 

@@ -9,7 +9,9 @@
 //! | several seasons by MSTL, the rest by another method | [`multiseasonal`] |
 //! | intermittent demand: Croston, SBA, TSB | [`croston`] |
 //! | complex exponential smoothing | [`ces`] |
+//! | a small recurrent network | [`lstm`] |
 //! | trend with changepoints and Fourier seasons, as in Prophet | [`additive`] |
+//! | regressors for any of these | [`regressed`] |
 //! | the median of those that a backtest trusts, conformal intervals | [`auto`] |
 //!
 //! Every method is a [`Forecaster`]. Fits depend on the series alone: not on time, threads or other series. A series that
@@ -24,9 +26,11 @@ pub mod ces;
 pub mod croston;
 pub mod ets;
 pub mod forecaster;
+pub mod lstm;
 pub mod method;
 pub mod multiseasonal;
 pub mod naive;
+pub mod regressed;
 pub mod theta;
 
 pub use forecaster::{Fit, Fitted, Forecaster, HORIZON_MAX, Path, Training};

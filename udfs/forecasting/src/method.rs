@@ -9,6 +9,7 @@ use crate::auto::Auto;
 use crate::ces::Ces;
 use crate::croston::{Croston, Variant as Demand};
 use crate::ets::AutoEts;
+use crate::lstm::Lstm;
 use crate::multiseasonal::MultiSeasonal;
 use crate::naive::SeasonalNaive;
 use crate::theta::{Theta, Variant};
@@ -36,6 +37,8 @@ pub enum Method {
     Mstl,
     /// [`Additive`].
     Prophet,
+    /// [`Lstm`].
+    Lstm,
     /// [`Croston`].
     Croston,
     /// [`Croston`] without bias.
@@ -46,7 +49,7 @@ pub enum Method {
 
 impl Method {
     /// All methods with their names.
-    pub const ALL: [(&'static str, Self); 13] = [
+    pub const ALL: [(&'static str, Self); 14] = [
         ("auto", Self::Auto),
         ("seasonal_naive", Self::SeasonalNaive),
         ("auto_ets", Self::AutoEts),
@@ -57,6 +60,7 @@ impl Method {
         ("ces", Self::Ces),
         ("mstl", Self::Mstl),
         ("prophet", Self::Prophet),
+        ("lstm", Self::Lstm),
         ("croston", Self::Croston),
         ("sba", Self::Sba),
         ("tsb", Self::Tsb),
@@ -85,6 +89,7 @@ impl Method {
             Self::Ces => Box::new(Ces::default()),
             Self::Mstl => Box::new(MultiSeasonal::default()),
             Self::Prophet => Box::new(Additive::default()),
+            Self::Lstm => Box::new(Lstm::default()),
             Self::Croston => Box::new(Croston::new(Demand::Croston)),
             Self::Sba => Box::new(Croston::new(Demand::Sba)),
             Self::Tsb => Box::new(Croston::new(Demand::Tsb)),

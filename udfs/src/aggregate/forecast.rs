@@ -12,13 +12,13 @@ use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
-use headwater_common::Error;
+use headwater_common::{Error, ErrorKind};
 use headwater_forecasting::{HORIZON_MAX, Method, Training};
-use headwater_timeseries::Frequency;
-use headwater_timeseries::seasonality;
 use headwater_timeseries::series::{Duplicates, Fill, Regularize};
+use headwater_timeseries::{Cancel, Frequency, seasonality};
 
 use crate::error::{arrow, outward};
+use crate::series::forecast::reach;
 use crate::series::times::TimeType;
 
 /// See the module.
@@ -131,7 +131,7 @@ impl Collected {
         Ok((horizon.ok_or_else(wrong)?, Method::named(self.model.as_deref().unwrap_or("auto"))?))
     }
 
-    fn forecast(&self, horizon: usize, method: Method) -> headwater_common::Result<StructArray> {
+    fn forecast(&self, horizon: usize, method: Method, cancel: &Cancel) -> headwater_common::Result<StructArray> {
         // In order, so that the result does not depend on how the rows came.
         let mut rows: Vec<(i64, f64)> = self.times.iter().copied().zip(self.values.iter().copied()).collect();
         rows.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -143,14 +143,18 @@ impl Collected {
             fill: Fill::Linear,
             duplicates: Duplicates::Mean,
         };
-        let series = rule.series(&times, &values)?;
+        let mut series = rule.series(&times, &values)?;
+        let ahead = series.cut_unobserved_end(&times, &values);
+        let reached = reach(ahead, horizon)?;
         let periods = match self.time.is_number() {
             true => seasonality::search(&series.values).iter().map(|s| s.period).collect(),
             false => frequency.periods(),
         };
-        let fit = method.forecaster(horizon).fit(&Training::new(&series.values, &periods))?;
-        let (forecast, intervals) = (fit.forecast(horizon)?, fit.intervals(horizon, 0.95)?);
-        let first = i64::try_from(series.values.len()).unwrap_or(i64::MAX);
+        let training = Training { cancel: cancel.clone(), ..Training::new(&series.values, &periods) };
+        let fit = method.forecaster(reached).fit(&training)?;
+        let (forecast, intervals) =
+            (fit.forecast(reached)?.split_off(ahead), fit.intervals(reached, 0.95)?.split_off(ahead));
+        let first = i64::try_from(series.values.len() + ahead).unwrap_or(i64::MAX);
         let next: Vec<Option<i64>> = (first..).take(horizon).map(|place| series.grid.time(place)).collect();
         let doubles = |values: Vec<f64>| Arc::new(Float64Array::from(values)) as ArrayRef;
         let columns: Vec<ArrayRef> = vec![
@@ -186,8 +190,12 @@ impl Accumulator for Collected {
         }
         // A call that is wrong is an error, a series that cannot be forecast is null.
         let (horizon, method) = self.call().map_err(outward)?;
-        let made = catch_unwind(AssertUnwindSafe(|| self.forecast(horizon, method)));
-        let Ok(Ok(made)) = made else { return Ok(none) };
+        let cancel = Cancel::of_query();
+        let made = match catch_unwind(AssertUnwindSafe(|| self.forecast(horizon, method, &cancel))) {
+            Ok(Ok(made)) => made,
+            Ok(Err(e)) if e.kind() == ErrorKind::Cancelled => return Err(outward(e)),
+            Ok(Err(_)) | Err(_) => return Ok(none),
+        };
         let field = Arc::new(Field::new_list_field(made.data_type().clone(), true));
         let offsets = OffsetBuffer::from_lengths([made.len()]);
         let list = ListArray::try_new(field, offsets, Arc::new(made), None).map_err(arrow).map_err(outward)?;
@@ -218,5 +226,25 @@ impl Accumulator for Collected {
             self.values.extend(list.as_primitive::<Float64Type>().values());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use headwater_common::stop;
+
+    use super::*;
+
+    #[test]
+    fn a_stopped_query_ends_inside_a_fit() {
+        let time = TimeType::of("t", &DataType::Int64).unwrap();
+        let (times, values) = (0..500).map(|i| (i, (i % 7) as f64)).unzip();
+        let mut series = Collected { time, times, values, horizon: Some(3), model: Some("auto".into()) };
+        let stopped = Arc::new(AtomicBool::new(true));
+        let error = stop::within(stopped, || series.evaluate()).unwrap_err();
+        assert!(error.to_string().contains("cancelled"), "{error}");
+        assert!(!series.evaluate().unwrap().is_null());
     }
 }

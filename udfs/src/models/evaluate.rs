@@ -1,4 +1,4 @@
-//! ML_EVALUATE: how good a model is on rows whose target is known.
+//! ML_EVALUATE: how good a model is on rows whose target is known, or by what its training measured.
 
 use std::sync::Arc;
 
@@ -8,9 +8,11 @@ use headwater_common::{Error, Result};
 use headwater_timeseries::Cancel;
 
 use super::call::{ModelCall, ModelFunction, Outcome};
+use super::evaluate_series::EvaluateSeries;
 use super::library::Loaded;
 use super::predict::read_places;
 use super::rows::{find, table_of};
+use super::stored::Stored;
 use crate::error::arrow;
 
 /// Name of the function.
@@ -18,13 +20,28 @@ pub(crate) const NAME: &str = "ML_EVALUATE";
 
 /// The call over a query with these columns.
 pub(crate) fn bind(loaded: &Arc<Loaded>, fields: &[Arc<Field>]) -> Result<ModelCall> {
-    let schema = Arc::new(Schema::new(vec![
-        Field::new("metric", DataType::Utf8, false),
-        Field::new("value", DataType::Float64, false),
-    ]));
-    let places = with_target(loaded, fields)?;
-    let function = Evaluate { loaded: Arc::clone(loaded), places, schema: Arc::clone(&schema) };
-    Ok(ModelCall { name: NAME, text: loaded.to_string(), schema, passed: 0, function: Arc::new(function) })
+    let function: Arc<dyn ModelFunction> = match &loaded.stored {
+        Stored::Series(_) => Arc::new(EvaluateSeries::bind(loaded, fields)?),
+        Stored::Rows(_) => Arc::new(Evaluate { loaded: Arc::clone(loaded), places: with_target(loaded, fields)? }),
+    };
+    Ok(ModelCall { name: NAME, text: loaded.to_string(), schema: schema(), passed: 0, function })
+}
+
+/// What the training measured.
+pub(crate) fn of_training(loaded: &Loaded) -> Result<RecordBatch> {
+    measured(loaded.version.about.metrics.clone())
+}
+
+fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new("metric", DataType::Utf8, false), Field::new("value", DataType::Float64, false)]))
+}
+
+/// A row for each metric that has a value.
+pub(super) fn measured(mut metrics: Vec<(String, f64)>) -> Result<RecordBatch> {
+    metrics.retain(|(_, value)| !value.is_nan());
+    let names = StringArray::from_iter_values(metrics.iter().map(|(name, _)| name));
+    let values = Float64Array::from_iter_values(metrics.iter().map(|(_, value)| *value));
+    RecordBatch::try_new(schema(), vec![Arc::new(names), Arc::new(values)]).map_err(arrow)
 }
 
 /// Places of the columns that a model reads and of the one that it predicts.
@@ -44,17 +61,14 @@ pub(crate) fn with_target(loaded: &Loaded, fields: &[Arc<Field>]) -> Result<Vec<
 struct Evaluate {
     loaded: Arc<Loaded>,
     places: Vec<usize>,
-    schema: SchemaRef,
 }
 
 impl ModelFunction for Evaluate {
     fn run(&self, rows: &RecordBatch, _cancel: &Cancel) -> Result<Outcome> {
         let model = self.loaded.rows()?;
         let found = model.trained.evaluate(&table_of(rows, &self.places)?)?;
-        let names = StringArray::from_iter_values(found.iter().map(|(metric, _)| metric.name()));
-        let values = Float64Array::from_iter_values(found.iter().map(|(_, value)| *value));
-        let rows = RecordBatch::try_new(Arc::clone(&self.schema), vec![Arc::new(names), Arc::new(values)]);
-        rows.map(Outcome::Rows).map_err(arrow)
+        let named = found.into_iter().map(|(metric, value)| (metric.name().to_owned(), value));
+        measured(named.collect()).map(Outcome::Rows)
     }
 
     fn bytes_per_row(&self) -> usize {

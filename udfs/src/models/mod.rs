@@ -11,6 +11,7 @@
 mod call;
 mod deploy;
 mod evaluate;
+mod evaluate_series;
 mod exec;
 mod explain;
 mod forecast;

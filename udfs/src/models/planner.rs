@@ -153,6 +153,7 @@ fn bind(name: &str, loaded: &Arc<Loaded>, arguments: &Arguments, fields: Option<
         (explain::NAME, None) => explain::importance(loaded, arguments).map(Relation::Rows),
         (explain::NAME, Some(fields)) => explain::bind(loaded, arguments, fields).map(Relation::Call),
         (predict::NAME, Some(fields)) => predict::bind(loaded, arguments, fields).map(Relation::Call),
+        (evaluate::NAME, None) => evaluate::of_training(loaded).map(Relation::Rows),
         (evaluate::NAME, Some(fields)) => evaluate::bind(loaded, fields).map(Relation::Call),
         (other, _) => Err(needs_table(other)),
     }

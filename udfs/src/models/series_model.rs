@@ -92,6 +92,11 @@ impl Codec for Type {
     }
 }
 
+/// The type in which a column of this one is stored.
+pub(crate) fn stored_type(data_type: &DataType) -> DataType {
+    Type::of(data_type).data_type()
+}
+
 /// A column: numbers as they are, texts as texts, all else as whole numbers.
 #[derive(Debug, Clone, PartialEq)]
 struct Stored {
@@ -186,6 +191,11 @@ impl SeriesModel {
     /// The model as a file's content.
     pub(crate) fn to_artifact(&self) -> Artifact {
         Artifact { kind: KIND.to_owned(), payload: self.to_bytes() }
+    }
+
+    /// How many columns are ids, from the first on; the time follows them.
+    pub(crate) fn ids(&self) -> usize {
+        self.ids
     }
 
     /// The most steps that are known.

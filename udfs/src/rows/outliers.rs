@@ -6,7 +6,7 @@ use datafusion::arrow::array::{ArrayRef, BooleanArray, Float64Array, StringArray
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use headwater_anomaly::Status;
-use headwater_anomaly::table::{Copod, Ecod, Hbos, IsolationForest, Pca, TableDetector};
+use headwater_anomaly::table::{Copod, Ecod, Hbos, IsolationForest, Pca, TableDetector, Vae};
 use headwater_common::{Error, Result};
 use headwater_timeseries::Cancel;
 
@@ -15,7 +15,7 @@ use crate::series::columns::{ID_COLS, ON_ERROR, doubles, id_places, numbers, pla
 use crate::table::{Arguments, Call, Constant, Definition, GroupFunction, Spec};
 
 const FEATURES: Spec = Spec { name: "features", wanted: "a list of names of columns of numbers, such as ['a', 'b']" };
-const METHOD: Spec = Spec { name: "method", wanted: "one of 'iforest', 'ecod', 'copod', 'hbos', 'pca'" };
+const METHOD: Spec = Spec { name: "method", wanted: "one of 'iforest', 'ecod', 'copod', 'hbos', 'pca', 'vae'" };
 const CONTAMINATION: Spec =
     Spec { name: "contamination", wanted: "a number between 0 and 1, such as 0.01, or NULL for scores alone" };
 const SEED: Spec = Spec { name: "seed", wanted: "a whole number between 0 and 1000000000" };
@@ -29,12 +29,13 @@ pub(crate) const DEFINITION: Definition = Definition {
 };
 
 fn detector(name: &str, seed: u64) -> Option<Box<dyn TableDetector>> {
-    let all: [Box<dyn TableDetector>; 5] = [
+    let all: [Box<dyn TableDetector>; 6] = [
         Box::new(IsolationForest { seed, ..IsolationForest::default() }),
         Box::new(Ecod),
         Box::new(Copod),
         Box::new(Hbos::default()),
         Box::new(Pca),
+        Box::new(Vae { seed, ..Vae::default() }),
     ];
     all.into_iter().find(|d| d.name() == name)
 }
@@ -104,10 +105,11 @@ impl Outliers {
 }
 
 impl GroupFunction for Outliers {
-    fn run(&self, group: &RecordBatch, _cancel: &Cancel) -> Result<RecordBatch> {
+    fn run(&self, group: &RecordBatch, cancel: &Cancel) -> Result<RecordBatch> {
         let columns: Vec<Vec<f64>> = group.columns()[self.features.clone()].iter().map(doubles).collect::<Result<_>>()?;
         let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-        let scores = self.detector.fit_score(&columns);
+        let scores = self.detector.fit_score_until(&columns, cancel);
+        cancel.check()?;
         if !matches!(scores.status, Status::Ok | Status::Constant) {
             return Err(Error::invalid(scores.status.to_string()));
         }

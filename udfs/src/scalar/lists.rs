@@ -10,6 +10,7 @@ use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 use headwater_common::Error;
+use headwater_timeseries::Cancel;
 
 use crate::error::outward;
 
@@ -115,7 +116,9 @@ impl ScalarUDFImpl for ListFunction {
         }
         let none = ScalarValue::try_from(&(self.rule.result)())?;
         let mut results = Vec::with_capacity(rows);
+        let cancel = Cancel::of_query();
         for row in 0..rows {
+            cancel.check().map_err(outward)?;
             let found = match row_of(&columns, self.rule.lists, row) {
                 Some((lists, numbers)) => (self.rule.compute)(&lists, &numbers).map_err(outward)?,
                 None => None,

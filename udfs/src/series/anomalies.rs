@@ -8,8 +8,9 @@ use headwater_anomaly::Status;
 use headwater_anomaly::series::{SeriesDetector, detector};
 use headwater_common::{Error, Result};
 use headwater_timeseries::Cancel;
+use headwater_timeseries::statistics::scale_for_squares;
 
-use super::columns::{DATA_COL, ID_COLS, ON_ERROR, SeriesColumns, TIMESTAMP_COL};
+use super::columns::{DATA_COL, ID_COLS, ON_ERROR, SeriesColumns, TIMESTAMP_COL, check_finite};
 use super::output::{Columns, schema, status_row, taken};
 use crate::table::{Arguments, Call, Definition, GroupFunction, Spec};
 
@@ -77,7 +78,7 @@ struct Anomalies {
 }
 
 impl GroupFunction for Anomalies {
-    fn run(&self, group: &RecordBatch, _cancel: &Cancel) -> Result<RecordBatch> {
+    fn run(&self, group: &RecordBatch, cancel: &Cancel) -> Result<RecordBatch> {
         let observed = self.columns.read(group)?;
         let ids = self.columns.ids.len();
         // With a second table only its rows are returned; those of the first one are what came before.
@@ -87,15 +88,20 @@ impl GroupFunction for Anomalies {
         if kept.is_empty() {
             return Ok(RecordBatch::new_empty(Arc::clone(&self.schema)));
         }
-        let scores = self.detector.detect(&observed.values, self.level);
+        check_finite(&observed.values)?;
+        let scale = scale_for_squares(&observed.values);
+        let scaled: Vec<f64> = observed.values.iter().map(|v| v * scale).collect();
+        let scores = self.detector.detect_until(&scaled, self.level, cancel);
+        cancel.check()?;
         if !matches!(scores.status, Status::Ok | Status::Constant) && self.columns.aborts {
             return Err(Error::invalid(scores.status.to_string()));
         }
         let of = |values: &[f64]| kept.iter().map(|i| values[*i]).collect::<Vec<f64>>();
         let rows: Vec<usize> = kept.iter().map(|i| observed.rows[*i]).collect();
         let columns = Columns::new(kept.len()).array(taken(group.column(ids), &rows)?);
-        let columns = columns.doubles(of(&observed.values)).doubles(of(&scores.expected));
-        let columns = columns.doubles(of(&scores.lower)).doubles(of(&scores.upper)).doubles(of(&scores.score));
+        let unscaled = |values: &[f64]| of(values).into_iter().map(|v| v / scale);
+        let columns = columns.doubles(of(&observed.values)).doubles(unscaled(&scores.expected));
+        let columns = columns.doubles(unscaled(&scores.lower)).doubles(unscaled(&scores.upper)).doubles(of(&scores.score));
         let columns = columns.doubles(kept.iter().map(|i| scores.probability(*i)));
         let columns = columns.booleans(kept.iter().map(|i| Some(scores.is_anomaly(*i, self.level))));
         columns.text(&scores.status.to_string()).with_ids(&self.schema, group, ids)

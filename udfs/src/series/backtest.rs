@@ -21,7 +21,7 @@ const FOLDS: Spec = Spec { name: "folds", wanted: "a whole number between 1 and 
 const MODELS: Spec = Spec {
     name: "models",
     wanted: "one or a list of 'auto', 'seasonal_naive', 'auto_ets', 'auto_theta', 'theta', 'dynamic_optimised_theta', \
-             'auto_arima', 'ces', 'mstl', 'prophet', 'croston', 'sba', 'tsb'",
+             'auto_arima', 'ces', 'mstl', 'prophet', 'lstm', 'croston', 'sba', 'tsb'",
 };
 
 /// Least number of values to fit on.
@@ -161,7 +161,7 @@ impl Backtest {
 impl GroupFunction for Backtest {
     fn run(&self, group: &RecordBatch, cancel: &Cancel) -> Result<RecordBatch> {
         let observed = self.columns.read(group)?;
-        let series = self.regular.series(&observed.times, &observed.values)?;
+        let (series, _) = self.regular.observed(&observed.times, &observed.values)?;
         let periods = self.regular.seasons(&series);
         let training = Training { cancel: cancel.clone(), ..Training::new(&series.values, &periods) };
         let folds = rolling_origins(series.values.len(), self.horizon, self.folds, self.horizon, HISTORY_MIN);

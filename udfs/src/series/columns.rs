@@ -99,6 +99,14 @@ pub(crate) struct Observations {
     pub(crate) others: Vec<Vec<f64>>,
 }
 
+/// Refuses a series with an infinite value.
+pub(crate) fn check_finite(values: &[f64]) -> Result<()> {
+    match values.iter().any(|v| v.is_infinite()) {
+        true => Err(Error::invalid("the series has an infinite value; filter it out")),
+        false => Ok(()),
+    }
+}
+
 /// A column of numbers as doubles, null as NaN.
 pub(crate) fn doubles(column: &ArrayRef) -> Result<Vec<f64>> {
     let column = cast(column, &DataType::Float64).map_err(arrow)?;

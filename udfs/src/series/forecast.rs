@@ -7,10 +7,12 @@ use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
 use headwater_common::{Error, Result};
 use headwater_forecasting::additive::Additive;
 use headwater_forecasting::forecaster::HISTORY_MAX;
+use headwater_forecasting::regressed::Regressed;
 use headwater_forecasting::{Forecaster, HORIZON_MAX, Method, Training};
 use headwater_timeseries::{Cancel, Series};
 
 use super::columns::{DATA_COL, ID_COLS, ON_ERROR, Observations, SeriesColumns, TIMESTAMP_COL};
+use super::global_forecast::GlobalForecast;
 use super::levels;
 use super::output::{Columns, schema, status_row};
 use super::regular::{DUPLICATES, FILL, FREQUENCY, Regular, SEASONALITY};
@@ -23,12 +25,13 @@ pub(super) const HORIZON_USUAL: usize = 10;
 const MODEL: Spec = Spec {
     name: "model",
     wanted: "one of 'auto', 'seasonal_naive', 'auto_ets', 'auto_theta', 'theta', 'dynamic_optimised_theta', 'auto_arima', 'ces', \
-             'mstl', 'prophet', 'croston', 'sba', 'tsb'",
+             'mstl', 'prophet', 'lstm', 'croston', 'sba', 'tsb', 'global_boosting'",
 };
-const REGRESSORS: Spec = Spec {
-    name: "regressors",
-    wanted: "a list of names of columns of numbers that are known for the steps to come too, which model 'prophet' uses",
-};
+const REGRESSORS: Spec =
+    Spec { name: "regressors", wanted: "a list of names of columns of numbers that are known for the steps to come too" };
+
+/// The model that learns of all series together.
+pub(crate) const GLOBAL: &str = "global_boosting";
 
 /// See the module.
 pub(crate) const DEFINITION: Definition = Definition {
@@ -54,9 +57,10 @@ pub(crate) const DEFINITION: Definition = Definition {
 fn bind(arguments: &Arguments, fields: &[Arc<Field>]) -> Result<Call> {
     let regressors = arguments.texts("regressors")?;
     let columns = SeriesColumns::find(arguments, fields, &regressors)?;
-    let method = method(arguments, "model")?.unwrap_or(Method::Auto);
-    if !regressors.is_empty() && method != Method::Prophet {
-        return Err(Error::invalid("regressors of FORECAST are used by model => 'prophet' only"));
+    let global = arguments.text("model")? == Some(GLOBAL);
+    let method = if global { Method::Auto } else { method(arguments, "model")?.unwrap_or(Method::Auto) };
+    if !regressors.is_empty() && (global || matches!(method, Method::Croston | Method::Sba | Method::Tsb)) {
+        return Err(Error::invalid("regressors of FORECAST are not used by models croston, sba, tsb and global_boosting"));
     }
     let levels = levels::read(arguments)?;
     let mut result = vec![
@@ -80,7 +84,12 @@ fn bind(arguments: &Arguments, fields: &[Arc<Field>]) -> Result<Call> {
         schema: Arc::clone(&schema),
     };
     let (places, ids) = (function.columns.places.clone(), function.columns.ids.len());
-    Ok(Call { sorted: places.len(), columns: places, ids, schema, function: Arc::new(function) })
+    let sorted = places.len();
+    if global {
+        // All series are one group: the model learns of all of them.
+        return Ok(Call { sorted, columns: places, ids: 0, schema, function: Arc::new(GlobalForecast(function)) });
+    }
+    Ok(Call { sorted, columns: places, ids, schema, function: Arc::new(function) })
 }
 
 /// The method that an argument names.
@@ -91,23 +100,60 @@ pub(super) fn method(arguments: &Arguments, name: &str) -> Result<Option<Method>
 }
 
 #[derive(Debug)]
-struct Forecast {
-    columns: SeriesColumns,
-    schema: SchemaRef,
-    horizon: usize,
+pub(super) struct Forecast {
+    pub(super) columns: SeriesColumns,
+    pub(super) schema: SchemaRef,
+    pub(super) horizon: usize,
     method: Method,
-    levels: Vec<f64>,
-    regular: Regular,
+    pub(super) levels: Vec<f64>,
+    pub(super) regular: Regular,
 }
 
 impl Forecast {
-    fn forecaster(&self, observed: &Observations, series: &Series) -> Result<Box<dyn Forecaster>> {
+    fn forecaster(&self, observed: &Observations, series: &Series, steps: usize) -> Result<Box<dyn Forecaster>> {
         if observed.others.is_empty() {
-            return Ok(self.method.forecaster(self.horizon));
+            return Ok(self.method.forecaster(steps));
         }
         let regressors = observed.others.iter().zip(&self.columns.others);
         let regressors = regressors.map(|(values, name)| known(series, &observed.times, values, self.horizon, name));
-        Ok(Box::new(Additive { regressors: regressors.collect::<Result<_>>()?, ..Additive::default() }))
+        let regressors = regressors.collect::<Result<_>>()?;
+        Ok(match self.method {
+            Method::Prophet => Box::new(Additive { regressors, ..Additive::default() }),
+            other => Box::new(Regressed { rest: other.forecaster(steps), regressors }),
+        })
+    }
+
+    /// The rows of a series, `ahead` steps after its values: forecasts, and for each level the intervals.
+    pub(super) fn rows(
+        &self,
+        group: &RecordBatch,
+        series: &Series,
+        ahead: usize,
+        forecast: Vec<f64>,
+        intervals: &[Vec<(f64, f64)>],
+        model: &str,
+    ) -> Result<RecordBatch> {
+        let first = i64::try_from(series.values.len() + ahead).map_err(|_| Error::internal("a series that is too long"))?;
+        let times: Vec<Option<i64>> = (first..).take(self.horizon).map(|place| series.grid.time(place)).collect();
+        if times.iter().any(Option::is_none) {
+            return Err(Error::invalid("a forecast time is out of range"));
+        }
+        let columns = Columns::new(self.horizon).array(self.columns.time_type.write(&times)?);
+        let mut columns = columns.wholes(1..=self.horizon).doubles(forecast);
+        for level in intervals {
+            columns = columns.doubles(level.iter().map(|i| i.0)).doubles(level.iter().map(|i| i.1));
+        }
+        columns.text(model).text("").with_ids(&self.schema, group, self.columns.ids.len())
+    }
+}
+
+/// Steps from the last value to the last one that is asked for. Errors: they are too many.
+pub(crate) fn reach(ahead: usize, horizon: usize) -> Result<usize> {
+    match ahead + horizon {
+        steps if steps <= HORIZON_MAX => Ok(steps),
+        steps => Err(Error::invalid(format!(
+            "the last value is {steps} steps before the end; at most {HORIZON_MAX} are forecast"
+        ))),
     }
 }
 
@@ -149,23 +195,16 @@ impl GroupFunction for Forecast {
             true => observed.values.len(),
             false => observed.values.iter().rposition(|v| !v.is_nan()).map_or(0, |last| last + 1),
         };
-        let series = self.regular.series(&observed.times[..end], &observed.values[..end])?;
+        let (series, ahead) = self.regular.observed(&observed.times[..end], &observed.values[..end])?;
+        let steps = reach(ahead, self.horizon)?;
         let periods = self.regular.seasons(&series);
         let training = Training { cancel: cancel.clone(), ..Training::new(&series.values, &periods) };
-        let fit = self.forecaster(&observed, &series)?.fit(&training)?;
-        let forecast = fit.forecast(self.horizon)?;
-        let first = i64::try_from(series.values.len()).map_err(|_| Error::internal("a series that is too long"))?;
-        let times: Vec<Option<i64>> = (first..).take(self.horizon).map(|place| series.grid.time(place)).collect();
-        if times.iter().any(Option::is_none) {
-            return Err(Error::invalid("a forecast time is out of range"));
-        }
-        let columns = Columns::new(self.horizon).array(self.columns.time_type.write(&times)?);
-        let mut columns = columns.wholes(1..=self.horizon).doubles(forecast);
-        for level in &self.levels {
-            let intervals = fit.intervals(self.horizon, *level)?;
-            columns = columns.doubles(intervals.iter().map(|i| i.0)).doubles(intervals.iter().map(|i| i.1));
-        }
-        columns.text(&fit.model()).text("").with_ids(&self.schema, group, self.columns.ids.len())
+        let fit = self.forecaster(&observed, &series, steps)?.fit(&training)?;
+        let forecast = fit.forecast(steps)?.split_off(ahead);
+        let bounds = |level: &f64| fit.intervals(steps, *level).map(|mut all| all.split_off(ahead));
+        let intervals = self.levels.iter().map(bounds);
+        let intervals = intervals.collect::<Result<Vec<_>>>()?;
+        self.rows(group, &series, ahead, forecast, &intervals, &fit.model())
     }
 
     fn failed(&self, group: &RecordBatch, status: &str) -> Result<RecordBatch> {

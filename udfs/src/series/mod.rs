@@ -6,6 +6,7 @@ pub(crate) mod change_points;
 pub(crate) mod columns;
 pub(crate) mod decompose;
 pub(crate) mod forecast;
+mod global_forecast;
 pub(crate) mod levels;
 mod output;
 pub(crate) mod periods;

@@ -47,9 +47,10 @@ struct Periods {
 }
 
 impl GroupFunction for Periods {
-    fn run(&self, group: &RecordBatch, _cancel: &Cancel) -> Result<RecordBatch> {
+    fn run(&self, group: &RecordBatch, cancel: &Cancel) -> Result<RecordBatch> {
         let observed = self.columns.read(group)?;
         let series = self.regular.series(&observed.times, &observed.values)?;
+        cancel.check()?;
         let found = detect_periods(&series.values, self.most);
         if !matches!(found.status, Status::Ok | Status::Constant) {
             return Err(Error::invalid(found.status.to_string()));

@@ -6,6 +6,7 @@ use headwater_common::{Error, Result};
 use headwater_timeseries::series::Regularize;
 use headwater_timeseries::{Duplicates, Fill, Frequency, Series, seasonality};
 
+use super::columns::check_finite;
 use super::times::TimeType;
 use crate::table::{Arguments, Spec};
 
@@ -56,9 +57,7 @@ impl Regular {
     /// The regular series of observations.
     pub(crate) fn series(&self, times: &[i64], values: &[f64]) -> Result<Series> {
         // What is infinite is refused before a step is looked for, which could fail for another reason.
-        if values.iter().any(|v| v.is_infinite()) {
-            return Err(Error::invalid("the series has an infinite value; filter it out"));
-        }
+        check_finite(values)?;
         if values.iter().all(|v| v.is_nan()) {
             return Err(Error::invalid("the series has no value"));
         }
@@ -67,6 +66,13 @@ impl Regular {
             None => self.time.settled(Frequency::infer(times, self.time.zone().as_ref())?)?,
         };
         Regularize { frequency: Some(frequency), ..self.rule.clone() }.series(times, values)
+    }
+
+    /// The same up to its last value, and how many steps after it have a time and no value: a line has nothing to end at there.
+    pub(crate) fn observed(&self, times: &[i64], values: &[f64]) -> Result<(Series, usize)> {
+        let mut series = self.series(times, values)?;
+        let ahead = if self.rule.fill == Fill::Linear { series.cut_unobserved_end(times, values) } else { 0 };
+        Ok((series, ahead))
     }
 
     /// Seasons that a model may look for in a series.

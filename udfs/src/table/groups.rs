@@ -24,6 +24,14 @@ impl Group {
     }
 }
 
+/// The groups of a sorted batch whose first `ids` columns are the ids.
+pub(crate) fn split(batch: &RecordBatch, ids: usize) -> Result<Vec<RecordBatch>> {
+    let mut groups = Groups::new(ids, 0);
+    let mut found = groups.push(batch.clone())?;
+    found.extend(groups.close());
+    found.into_iter().map(Group::into_batch).collect()
+}
+
 /// Collects the pieces of groups.
 #[derive(Debug)]
 pub(super) struct Groups {

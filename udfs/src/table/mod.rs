@@ -23,6 +23,7 @@ use headwater_timeseries::Cancel;
 
 pub(crate) use arguments::{Arguments, Constant, Spec};
 pub(crate) use exec::GroupPlanner;
+pub(crate) use groups::split;
 pub(crate) use node::{GroupNode, check_names};
 pub(crate) use planner::{TableFunctions, needed};
 

@@ -13,6 +13,7 @@ use datafusion::logical_expr::{LimitEffect, PartitionEvaluator, Signature, Volat
 use datafusion::physical_expr::PhysicalExpr;
 use headwater_anomaly::series::{SeriesDetector, detector};
 use headwater_common::Error;
+use headwater_timeseries::Cancel;
 
 use crate::error::outward;
 use crate::series::anomalies::CAUSAL_METHODS;
@@ -58,7 +59,14 @@ impl WindowUDFImpl for AnomalyScore {
 
     fn partition_evaluator(&self, args: PartitionEvaluatorArgs) -> Result<Box<dyn PartitionEvaluator>> {
         let arguments = args.input_exprs().len();
-        Ok(Box::new(Scorer { arguments, row: 0, values: None, detector: None, from_start: None }))
+        Ok(Box::new(Scorer {
+            arguments,
+            row: 0,
+            values: None,
+            detector: None,
+            from_start: None,
+            cancel: Cancel::default(),
+        }))
     }
 
     fn limit_effect(&self, _args: &[Arc<dyn PhysicalExpr>]) -> LimitEffect {
@@ -77,6 +85,8 @@ struct Scorer {
     detector: Option<Box<dyn SeriesDetector>>,
     /// Scores of all rows as if every frame began at the first one: a causal detector needs one pass for them.
     from_start: Option<Vec<f64>>,
+    /// Whether the query was stopped: all rows of a partition are scored without a pause.
+    cancel: Cancel,
 }
 
 /// Level of the bounds, which are not used.
@@ -107,18 +117,22 @@ impl PartitionEvaluator for Scorer {
         if self.values.is_none() {
             self.prepare(values)?;
         }
+        if row == 0 {
+            self.cancel = Cancel::of_query();
+        }
         let (Some(values), Some(detector)) = (&self.values, &self.detector) else { return Err(wrong()) };
         if values.get(row).is_none_or(|v| v.is_nan()) {
             return Ok(ScalarValue::Float64(None));
         }
         let before = range.start..range.end.min(row).max(range.start);
         let score = if before == (0..row) {
-            let scores = self.from_start.get_or_insert_with(|| detector.detect(values, LEVEL).score);
+            let scores = self.from_start.get_or_insert_with(|| detector.detect_until(values, LEVEL, &self.cancel).score);
             scores.get(row).copied()
         } else {
             let seen: Vec<f64> = before.chain([row]).filter_map(|i| values.get(i).copied()).collect();
-            detector.detect(&seen, LEVEL).score.last().copied()
+            detector.detect_until(&seen, LEVEL, &self.cancel).score.last().copied()
         };
+        self.cancel.check().map_err(outward)?;
         Ok(ScalarValue::Float64(score.filter(|s| s.is_finite())))
     }
 }

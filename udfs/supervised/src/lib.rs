@@ -11,6 +11,7 @@
 //! | nearest neighbours, a neural network | [`neighbors`], [`network`] |
 //! | algorithms by name, stacks of them | [`model`], [`estimator`] |
 //! | folds and cross-validation, metrics | [`validation`], [`metrics`] |
+//! | one model of many series | [`global`] |
 //! | the search for the best of them | [`search`] |
 //! | Shapley values, permutation importance | [`explain`] |
 //! | the model that serves and is stored, with intervals | [`trained`] |
@@ -32,6 +33,7 @@ pub mod estimator;
 mod evaluate;
 pub mod explain;
 pub mod forest;
+pub mod global;
 pub mod linear;
 pub mod metrics;
 pub mod model;

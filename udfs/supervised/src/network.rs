@@ -3,6 +3,7 @@
 use headwater_common::{Error, Result};
 use headwater_registry::codec::damaged;
 use headwater_registry::record;
+use headwater_timeseries::adam::Adam;
 use headwater_timeseries::linear::{Matrix, dot};
 use headwater_timeseries::random::Random;
 
@@ -16,8 +17,6 @@ use crate::validation::holdout;
 const BATCH: usize = 32;
 /// Features beyond this many deviations count as this many.
 const REACH: f64 = 10.0;
-const FIRST_DECAY: f64 = 0.9;
-const SECOND_DECAY: f64 = 0.999;
 
 /// A multilayer perceptron with one hidden layer of rectified units, fitted by Adam (Kingma & Ba, 2015) on batches of 32
 /// rows, until the loss of held out rows has not fallen for `patience` epochs. Outputs: a number, or a softmax of classes.
@@ -68,7 +67,7 @@ impl Network {
         let (mut best, mut best_epoch) = ((model.loss(&rows, &answers, &judged), model.weights.clone()), 0);
         for epoch in 1..=self.epochs {
             context.cancel.check()?;
-            shuffle(&mut train, &mut random);
+            random.shuffle(&mut train);
             for batch in train.chunks(BATCH) {
                 let gradient = model.gradient(&rows, &answers, batch);
                 adam.step(&mut model.weights, &gradient);
@@ -89,39 +88,6 @@ fn bounded(standard: &Standard, features: &Features) -> Result<Matrix> {
     let mut rows = standard.rows(features)?;
     (0..rows.rows()).for_each(|r| rows.row_mut(r).iter_mut().for_each(|z| *z = z.clamp(-REACH, REACH)));
     Ok(rows)
-}
-
-/// Fisher and Yates, 1938.
-fn shuffle(rows: &mut [u32], random: &mut Random) {
-    for at in (1..rows.len()).rev() {
-        rows.swap(at, random.below(at + 1));
-    }
-}
-
-#[derive(Debug)]
-struct Adam {
-    rate: f64,
-    l2: f64,
-    steps: i32,
-    first: Vec<f64>,
-    second: Vec<f64>,
-}
-
-impl Adam {
-    fn new(count: usize, rate: f64, l2: f64) -> Self {
-        Self { rate, l2, steps: 0, first: vec![0.0; count], second: vec![0.0; count] }
-    }
-
-    fn step(&mut self, weights: &mut [f64], gradient: &[f64]) {
-        self.steps = self.steps.saturating_add(1);
-        let (a, b) = (1.0 - FIRST_DECAY.powi(self.steps), 1.0 - SECOND_DECAY.powi(self.steps));
-        for (at, weight) in weights.iter_mut().enumerate() {
-            let g = gradient[at] + self.l2 * *weight;
-            self.first[at] = FIRST_DECAY * self.first[at] + (1.0 - FIRST_DECAY) * g;
-            self.second[at] = SECOND_DECAY * self.second[at] + (1.0 - SECOND_DECAY) * g * g;
-            *weight -= self.rate * self.first[at] / a / ((self.second[at] / b).sqrt() + 1e-8);
-        }
-    }
 }
 
 /// A fitted network.

@@ -9,12 +9,13 @@
 //! | trend, seasons, remainder | [`classical`], [`loess`], [`stl`], [`mstl`] |
 //! | is it stationary? | [`unit_root`] |
 //! | how good is a forecast? | [`metrics`], [`backtest`], [`conformal`] |
-//! | numerics | [`linear`], [`nelder_mead`], [`lbfgs`], [`normal`], [`random`], [`transform`] |
+//! | numerics | [`linear`], [`nelder_mead`], [`lbfgs`], [`adam`], [`normal`], [`random`], [`transform`] |
 //!
 //! Nothing here reads a clock, a file or a network, and nothing depends on the order of threads.
 #![allow(clippy::neg_cmp_op_on_partial_ord, reason = "a comparison that NaN must not pass is written as a negation")]
 #![allow(clippy::needless_range_loop, reason = "recursions over several arrays are read best by index")]
 
+pub mod adam;
 pub mod autocorrelation;
 pub mod backtest;
 pub mod calendar;

@@ -45,6 +45,13 @@ impl Random {
         ((self.uniform() * bound as f64) as usize).min(bound.saturating_sub(1))
     }
 
+    /// Puts items into a random order (Fisher & Yates, 1938).
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for at in (1..items.len()).rev() {
+            items.swap(at, self.below(at + 1));
+        }
+    }
+
     /// Standard normal (Box & Muller, 1958).
     pub fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();

@@ -57,6 +57,20 @@ pub struct Series {
     pub duplicates: usize,
 }
 
+impl Series {
+    /// Takes away the places after the last value that was observed, where there is nothing to draw a line to. Returns how many
+    /// there were.
+    pub fn cut_unobserved_end(&mut self, times_us: &[i64], values: &[f64]) -> usize {
+        let observed =
+            times_us.iter().zip(values).filter(|(_, v)| !v.is_nan()).map(|(time, _)| self.grid.place(*time)).max();
+        let kept = observed.and_then(|place| usize::try_from(place).ok()).map_or(0, |place| place + 1);
+        let cut = self.values.len().saturating_sub(kept);
+        self.values.truncate(kept);
+        self.filled = self.filled.saturating_sub(cut);
+        cut
+    }
+}
+
 /// How observations become a series.
 #[derive(Debug, Clone)]
 pub struct Regularize {
@@ -203,6 +217,16 @@ mod tests {
         let infinite = rule(Fill::Linear, Duplicates::Mean).series(&times, &[1.0, f64::INFINITY, 1.0, 1.0]).unwrap_err();
         assert!(infinite.message().contains("infinite"));
         assert!(rule(Fill::Linear, Duplicates::Mean).series(&[], &[]).is_err());
+    }
+
+    #[test]
+    fn the_end_without_values_can_be_cut_off() {
+        let (times, values) = ([0, DAY_US, 2 * DAY_US, 4 * DAY_US], [1.0, f64::NAN, 3.0, f64::NAN]);
+        let mut series = rule(Fill::Linear, Duplicates::Mean).series(&times, &values).unwrap();
+        assert_eq!(series.values, [1.0, 2.0, 3.0, 3.0, 3.0]);
+        assert_eq!(series.cut_unobserved_end(&times, &values), 2);
+        assert_eq!((series.values.as_slice(), series.filled), (&[1.0, 2.0, 3.0][..], 1));
+        assert_eq!(series.cut_unobserved_end(&times, &values), 0);
     }
 
     #[test]

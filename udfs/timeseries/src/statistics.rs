@@ -42,6 +42,17 @@ pub fn quantile_of_sorted(sorted: &[f64], p: f64) -> f64 {
     if share == 0.0 { sorted[low] } else { sorted[low] + share * (sorted[high] - sorted[low]) }
 }
 
+/// The power of two that brings values around 1 when squares of them or of their differences would leave the range of doubles; 1 of
+/// all others.
+pub fn scale_for_squares(x: &[f64]) -> f64 {
+    let largest = x.iter().filter(|v| v.is_finite()).fold(0.0_f64, |a, v| a.max(v.abs()));
+    if largest == 0.0 || (1e-100..=1e100).contains(&largest) {
+        return 1.0;
+    }
+    // From 2^-1000 on, so that its inverse is a double.
+    2f64.powf(-largest.log2().floor().clamp(-1000.0, 1000.0))
+}
+
 /// Whether all values are the same.
 pub fn is_constant(x: &[f64]) -> bool {
     x.windows(2).all(|pair| pair[0] == pair[1])
@@ -50,6 +61,17 @@ pub fn is_constant(x: &[f64]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_at_the_ends_of_doubles_are_scaled() {
+        assert_eq!(scale_for_squares(&[0.0, 5e9, f64::NAN]), 1.0);
+        assert_eq!(scale_for_squares(&[]), 1.0);
+        for largest in [f64::MAX, 7e300, 1e-200, f64::MIN_POSITIVE] {
+            let scale = scale_for_squares(&[largest, -largest / 2.0]);
+            assert_eq!(largest * scale / scale, largest);
+            assert!(variance(&[largest * scale, 0.0]) > 1e-20, "{largest}");
+        }
+    }
 
     #[test]
     fn quantiles_interpolate_between_order_statistics() {

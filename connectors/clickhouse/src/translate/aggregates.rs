@@ -72,7 +72,9 @@ pub(super) fn aggregate(database: &dyn Database, call: &AggregateCall, result: &
 
 /// A window function that is no aggregate.
 pub(super) fn window(database: &dyn Database, name: &str, arguments: &[Value], result: &DataType) -> Found {
-    let count = |function| database.value(Expr::Call(function, Vec::new()), result);
+    // The server's are unsigned.
+    let signed = |call| exact(database, database.value(call, result)?.output(), result);
+    let count = |function| signed(Expr::Call(function, Vec::new()));
     match (name, arguments) {
         ("row_number", []) => count("row_number"),
         ("rank", []) => count("rank"),
@@ -80,7 +82,7 @@ pub(super) fn window(database: &dyn Database, name: &str, arguments: &[Value], r
         ("percent_rank", []) => exact(database, Expr::Call("percent_rank", Vec::new()), result),
         ("ntile", [groups]) => {
             let groups = Expr::Value(ScalarValue::UInt64(Some(u64::from(number(groups)?))));
-            database.value(Expr::Call("ntile", vec![groups]), result)
+            signed(Expr::Call("ntile", vec![groups]))
         }
         ("lag" | "lead", [value, rest @ ..]) => {
             let function = if name == "lag" { "lagInFrame" } else { "leadInFrame" };

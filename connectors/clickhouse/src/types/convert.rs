@@ -10,7 +10,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, Decimal128Type, Decimal256Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNano, TimeUnit,
+    DataType, Decimal128Type, Decimal256Type, DecimalType, Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNano, TimeUnit,
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt32Type,
 };
 
@@ -120,14 +120,17 @@ fn big_integer(wire: &ArrayRef, bytes: i32, signed: bool, digits: Option<u8>) ->
     made(numbers.with_precision_and_scale(digits, 0))
 }
 
+/// The server checks decimals only by their 32, 64, 128 or 256 bits.
 fn decimal(wire: &ArrayRef, precision: u8, scale: i8) -> Outcome {
+    fn checked<T: DecimalType>(wire: &ArrayRef, precision: u8, scale: i8) -> Outcome {
+        const REMEDY: &str = "a number of more digits than its decimal type has; cast it to a wider one";
+        let array = wire.as_primitive::<T>();
+        array.validate_decimal_precision(precision).map_err(|_| Fault::Value(REMEDY))?;
+        made(array.clone().with_precision_and_scale(precision, scale))
+    }
     match wire.data_type() {
-        DataType::Decimal128(_, s) if *s == scale && precision <= 38 => {
-            made(wire.as_primitive::<Decimal128Type>().clone().with_precision_and_scale(precision, scale))
-        }
-        DataType::Decimal256(_, s) if *s == scale && precision > 38 => {
-            made(wire.as_primitive::<Decimal256Type>().clone().with_precision_and_scale(precision, scale))
-        }
+        DataType::Decimal128(_, s) if *s == scale && precision <= 38 => checked::<Decimal128Type>(wire, precision, scale),
+        DataType::Decimal256(_, s) if *s == scale && precision > 38 => checked::<Decimal256Type>(wire, precision, scale),
         _ => Err(Fault::Changed),
     }
 }
@@ -298,6 +301,8 @@ fn interval(wire: &ArrayRef, unit: &str) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::array::Decimal128Array;
+
     use super::*;
 
     #[test]
@@ -324,6 +329,17 @@ mod tests {
         let unknown: ArrayRef = Arc::new(BinaryArray::from(vec![b"c".as_slice()]));
         let labels = ChType::new(ChKind::Enum(vec![("a".into(), 1)]));
         assert_eq!(convert(&labels, &unknown, &options), Err(Fault::Changed));
+    }
+
+    #[test]
+    fn decimals_of_more_digits_than_their_type_are_an_error() {
+        let options = TypeOptions::default();
+        let wire = |value| -> ArrayRef {
+            Arc::new(Decimal128Array::from(vec![Some(value), None]).with_precision_and_scale(38, 2).unwrap())
+        };
+        let kind = ChType::new(ChKind::Decimal(5, 2));
+        assert!(convert(&kind, &wire(99_999), &options).is_ok());
+        assert!(matches!(convert(&kind, &wire(100_000), &options), Err(Fault::Value(_))));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use datafusion::arrow::error::ArrowError;
 use headwater_common::{Error, Result};
 
 use super::array::Elements;
+use super::nested::NestedTexts;
 use super::shape::Shape;
 use crate::text::column::{ColumnBuilder, Rounding};
 
@@ -20,6 +21,8 @@ pub(crate) struct JsonPlan {
     pub(crate) projection: Vec<usize>,
     /// Whether the columns were declared: other fields are then ignored, and floats may round.
     pub(crate) declared: bool,
+    /// Whether columns of text take the JSON text of objects and lists.
+    pub(crate) nested_texts: bool,
     pub(crate) sample_rows: u64,
     pub(crate) batch_rows: usize,
 }
@@ -29,6 +32,7 @@ pub(crate) struct JsonPlan {
 pub(crate) struct JsonDecoder {
     plan: JsonPlan,
     elements: Elements,
+    nested: Option<NestedTexts>,
     decoder: arrow::json::reader::Decoder,
     rows: u64,
     scratch: Vec<u8>,
@@ -45,14 +49,22 @@ impl JsonDecoder {
             .with_strict_mode(!plan.declared)
             .build_decoder()
             .map_err(|e| Error::internal(format!("JSON decoder: {e}")))?;
-        Ok(Self { plan, elements: Elements::new(), decoder, rows: 0, scratch: Vec::new(), ready: Vec::new() })
+        let nested = plan.nested_texts.then(|| NestedTexts::new(plan.schema.fields()));
+        Ok(Self { plan, elements: Elements::new(), nested, decoder, rows: 0, scratch: Vec::new(), ready: Vec::new() })
     }
 
     /// Reads bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<()> {
         let mut scratch = std::mem::take(&mut self.scratch);
         let values = self.elements.push(bytes, &mut scratch)?;
-        let result = self.values(values);
+        let result = match self.nested.as_mut() {
+            None => self.values(values),
+            Some(nested) => {
+                let mut texts = Vec::new();
+                nested.push(values, &mut texts);
+                self.values(&texts)
+            }
+        };
         self.scratch = scratch;
         result
     }
@@ -195,7 +207,8 @@ pub(crate) fn infer(bytes: &[u8], whole: bool, sample_rows: u64) -> Result<Shape
     let values = elements.push(bytes, &mut scratch)?;
     let mut all = Shape::Null;
     let mut row = 0;
-    let stream = serde_json::Deserializer::from_slice(values).into_iter::<Shape>();
+    let values = without_infinities(values);
+    let stream = serde_json::Deserializer::from_slice(&values).into_iter::<Shape>();
     for value in stream {
         row += 1;
         let shape = match value {
@@ -207,15 +220,50 @@ pub(crate) fn infer(bytes: &[u8], whole: bool, sample_rows: u64) -> Result<Shape
         if !matches!(shape, Shape::Object(_)) {
             return Err(Error::invalid(format!("row {row}: every row must be an object")));
         }
-        all = all.merge(shape).map_err(|path| {
-            let field = path.trim_start_matches('.');
-            Error::invalid(format!("row {row}: field \"{field}\" is a scalar in one row and an object or list in another"))
-        })?;
+        all = all.merge(shape);
         if row >= sample_rows {
             break;
         }
     }
     Ok(all)
+}
+
+/// Numbers beyond the range of floats as texts, which their column has to be then.
+fn without_infinities(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((first, after)) = rest.split_first() {
+        let end = match first {
+            b'"' => {
+                let mut escaped = false;
+                let end = after.iter().position(|b| {
+                    let ends = *b == b'"' && !escaped;
+                    escaped = *b == b'\\' && !escaped;
+                    ends
+                });
+                end.map_or(rest.len(), |end| end + 2)
+            }
+            b'0'..=b'9' | b'-' => {
+                let is_part = |b: &u8| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+                rest.iter().position(|b| !is_part(b)).unwrap_or(rest.len())
+            }
+            _ => 1,
+        };
+        let (token, next) = rest.split_at(end);
+        let infinite = *first != b'"'
+            && end > 1
+            && std::str::from_utf8(token).is_ok_and(|t| t.parse().is_ok_and(f64::is_infinite))
+            && !next.is_empty();
+        if infinite {
+            out.push(b'"');
+        }
+        out.extend_from_slice(token);
+        if infinite {
+            out.push(b'"');
+        }
+        rest = next;
+    }
+    out
 }
 
 /// Without the position, which counts inside of one value only.

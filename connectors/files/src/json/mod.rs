@@ -2,4 +2,5 @@
 
 pub(crate) mod array;
 pub(crate) mod decode;
+pub(crate) mod nested;
 pub(crate) mod shape;

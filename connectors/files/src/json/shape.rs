@@ -17,52 +17,61 @@ pub(crate) enum Shape {
     Text,
     List(Box<Shape>),
     Object(Vec<(String, Shape)>),
+    /// Scalars, lists and objects, or two of them: texts, of lists and objects their JSON text.
+    Json,
 }
 
 impl Shape {
-    /// The shape that holds both; the path of the field that cannot hold both otherwise.
-    pub(crate) fn merge(self, other: Self) -> Result<Self, String> {
-        use Shape::{Float, Int, List, Null, Object, Text};
+    /// The shape that holds both.
+    pub(crate) fn merge(self, other: Self) -> Self {
+        use Shape::{Float, Int, Json, List, Null, Object, Text};
         match (self, other) {
-            (Null, x) | (x, Null) => Ok(x),
-            (Int | Float, Float) | (Float, Int) => Ok(Float),
-            (List(a), List(b)) => Ok(List(Box::new(a.merge(*b).map_err(|path| format!("[]{path}"))?))),
+            (Null, x) | (x, Null) => x,
+            (Int | Float, Float) | (Float, Int) => Float,
+            (List(a), List(b)) => List(Box::new(a.merge(*b))),
             (Object(mut a), Object(b)) => {
                 for (name, shape) in b {
                     match a.iter_mut().find(|(n, _)| *n == name) {
-                        Some((_, known)) => {
-                            let merged = std::mem::take(known).merge(shape);
-                            *known = merged.map_err(|path| format!(".{name}{path}"))?;
-                        }
+                        Some((_, known)) => *known = std::mem::take(known).merge(shape),
                         None => a.push((name, shape)),
                     }
                 }
-                Ok(Object(a))
+                Object(a)
             }
-            (a, b) if a.is_nested() || b.is_nested() => Err(String::new()),
-            (a, b) if a == b => Ok(a),
-            _ => Ok(Text),
+            (a, b) if a.is_nested() || b.is_nested() => Json,
+            (a, b) if a == b => a,
+            _ => Text,
         }
     }
 
     fn is_nested(&self) -> bool {
-        matches!(self, Self::List(_) | Self::Object(_))
+        matches!(self, Self::List(_) | Self::Object(_) | Self::Json)
     }
 
-    /// The Arrow type; an object without fields has none.
-    pub(crate) fn data_type(&self) -> Option<DataType> {
-        Some(match self {
-            Self::Null | Self::Text => DataType::Utf8,
+    /// Whether some objects or lists in it are texts.
+    pub(crate) fn has_json(&self) -> bool {
+        match self {
+            Self::Json => true,
+            Self::List(element) => element.has_json(),
+            Self::Object(fields) => fields.is_empty() || fields.iter().any(|(_, shape)| shape.has_json()),
+            _ => false,
+        }
+    }
+
+    /// The Arrow type; an object without fields is a text.
+    pub(crate) fn data_type(&self) -> DataType {
+        match self {
+            Self::Null | Self::Text | Self::Json => DataType::Utf8,
             Self::Bool => DataType::Boolean,
             Self::Int => DataType::Int64,
             Self::Float => DataType::Float64,
-            Self::List(element) => DataType::List(Field::new("item", element.data_type()?, true).into()),
-            Self::Object(fields) if fields.is_empty() => return None,
+            Self::List(element) => DataType::List(Field::new("item", element.data_type(), true).into()),
+            Self::Object(fields) if fields.is_empty() => DataType::Utf8,
             Self::Object(fields) => {
-                let fields = fields.iter().map(|(name, shape)| Some(Field::new(name, shape.data_type()?, true)));
-                DataType::Struct(fields.collect::<Option<Fields>>()?)
+                let fields = fields.iter().map(|(name, shape)| Field::new(name, shape.data_type(), true));
+                DataType::Struct(fields.collect::<Fields>())
             }
-        })
+        }
     }
 }
 
@@ -109,8 +118,7 @@ impl<'de> Visitor<'de> for ShapeVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shape, A::Error> {
         let mut element = Shape::Null;
         while let Some(next) = seq.next_element::<Shape>()? {
-            element =
-                element.merge(next).map_err(|_| A::Error::custom("a list holds both scalars and lists or objects"))?;
+            element = element.merge(next);
         }
         Ok(Shape::List(Box::new(element)))
     }
@@ -131,19 +139,22 @@ impl<'de> Visitor<'de> for ShapeVisitor {
 mod tests {
     use super::*;
 
-    fn shape(texts: &[&str]) -> Result<Shape, String> {
-        texts.iter().try_fold(Shape::Null, |all, t| all.merge(serde_json::from_str(t).unwrap()))
+    fn shape(texts: &[&str]) -> Shape {
+        texts.iter().fold(Shape::Null, |all, t| all.merge(serde_json::from_str(t).unwrap()))
     }
 
     #[test]
     fn shapes_merge_without_loss() {
-        let found = shape(&["{\"z\":1,\"a\":null}", "{\"z\":2.5,\"b\":[{\"x\":1}]}", "{\"b\":[{\"y\":\"t\"}]}"]).unwrap();
-        let text = found.data_type().unwrap().to_string();
+        let found = shape(&["{\"z\":1,\"a\":null}", "{\"z\":2.5,\"b\":[{\"x\":1}]}", "{\"b\":[{\"y\":\"t\"}]}"]);
+        let text = found.data_type().to_string();
         assert!(text.starts_with("Struct(\"z\": Float64, \"a\": Utf8, \"b\": List("), "{text}");
-        assert_eq!(shape(&["1", "\"x\""]).unwrap(), Shape::Text);
-        assert_eq!(shape(&["18446744073709551615"]).unwrap(), Shape::Text);
-        assert_eq!(shape(&["123456789012345678901234567890"]).unwrap(), Shape::Text);
-        assert_eq!(shape(&["{\"a\":{\"b\":1}}", "{\"a\":{\"b\":[1]}}"]).unwrap_err(), ".a.b");
+        assert_eq!(shape(&["1", "\"x\""]), Shape::Text);
+        assert_eq!(shape(&["18446744073709551615"]), Shape::Text);
+        assert_eq!(shape(&["123456789012345678901234567890"]), Shape::Text);
+        let mixed = shape(&["{\"a\":{\"b\":1}}", "{\"a\":{\"b\":[1]}}"]);
+        assert!(mixed.has_json() && mixed.data_type().to_string().contains("\"b\": Utf8"), "{mixed:?}");
+        assert_eq!(shape(&["[1, {\"x\": 1}]", "[]"]), Shape::List(Box::new(Shape::Json)));
+        assert!(shape(&["{}", "null"]).has_json() && !shape(&["[]", "[1]"]).has_json());
         assert!(serde_json::from_str::<Shape>("{\"a\":1,\"a\":2}").is_err());
     }
 }

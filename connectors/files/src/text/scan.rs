@@ -33,8 +33,8 @@ use crate::options::{CsvOptions, JsonOptions};
 pub(crate) enum TextFormat {
     /// With the names of the columns whose types were declared.
     Csv(CsvOptions, Arc<Vec<String>>),
-    /// With whether all columns were declared.
-    Json(JsonOptions, bool),
+    /// With whether all columns were declared, and whether texts hold objects and lists.
+    Json(JsonOptions, bool, bool),
     Arrow,
 }
 
@@ -79,10 +79,11 @@ impl TextSource {
                     batch_rows: self.batch_rows,
                 })))
             }
-            TextFormat::Json(options, declared) => {
+            TextFormat::Json(options, declared, nested_texts) => {
                 let schema = Arc::clone(file_schema);
                 let (sample_rows, batch_rows) = (options.sample_rows, self.batch_rows);
-                let plan = JsonPlan { schema, projection: wanted, declared: *declared, sample_rows, batch_rows };
+                let (declared, nested_texts) = (*declared, *nested_texts);
+                let plan = JsonPlan { schema, projection: wanted, declared, nested_texts, sample_rows, batch_rows };
                 Decoder::Json(Box::new(JsonDecoder::new(plan)?))
             }
             TextFormat::Arrow => Decoder::Arrow(Box::new(ArrowDecoder::new(project(), self.ratio))),

@@ -227,7 +227,8 @@ impl<'a> Translator<'a> {
             let skip = self.noted("OFFSET", number(skip))?;
             relation.stages.push(doc! { "$skip": skip });
         }
-        if let Some(fetch) = fetch {
+        // The server adds both numbers. No collection has as many documents as it can count.
+        if let Some(fetch) = fetch.filter(|fetch| i64::try_from(fetch.saturating_add(skip)).is_ok()) {
             let fetch = self.noted("LIMIT", number(fetch))?;
             if fetch == 0 {
                 return self.refuse("LIMIT 0", "it has no rows");

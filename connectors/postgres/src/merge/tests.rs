@@ -51,7 +51,7 @@ fn message(tag: u8, payload: &[u8]) -> Vec<u8> {
 
 /// All that the merged stream gives to a reader that takes `window` bytes at a time.
 async fn read(bytes: &[u8], sizes: &[usize], window: usize) -> Vec<u8> {
-    let mut stream = Merged::new(Pieces::new(bytes, sizes));
+    let mut stream = Merged::new(Pieces::new(bytes, sizes), PATIENCE);
     let (mut all, mut buffer) = (Vec::new(), vec![0; window.max(1)]);
     loop {
         match stream.read(&mut buffer).await.unwrap() {
@@ -83,6 +83,25 @@ fn joined(messages: Vec<(u8, Vec<u8>)>) -> Vec<(u8, Vec<u8>)> {
     found
 }
 
+const PATIENCE: Duration = Duration::from_secs(600);
+
+#[tokio::test]
+async fn only_a_server_that_owes_an_answer_is_given_up() {
+    let (mut server, client) = tokio::io::duplex(1 << 10);
+    let mut stream = Merged::new(client, Duration::from_millis(20));
+    let long = Duration::from_millis(300);
+    let mut buffer = [0; 64];
+    // Nothing was asked.
+    assert!(tokio::time::timeout(long, stream.read(&mut buffer)).await.is_err());
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"Q").await.unwrap();
+    let error = stream.read(&mut buffer).await.unwrap_err();
+    assert!(error.kind() == io::ErrorKind::TimedOut && error.to_string().contains("response_timeout_ms"), "{error}");
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"Q").await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut server, &message(READY_FOR_QUERY, b"I")).await.unwrap();
+    assert_eq!(stream.read(&mut buffer).await.unwrap(), 6);
+    assert!(tokio::time::timeout(long, stream.read(&mut buffer)).await.is_err());
+}
+
 #[tokio::test]
 async fn rows_arrive_together() {
     let rows: Vec<u8> = (0..100u8).flat_map(|i| message(COPY_DATA, &[i; 200])).collect();
@@ -96,7 +115,7 @@ async fn rows_arrive_together() {
 async fn a_row_does_not_wait_for_the_next() {
     let (first, second) = (message(COPY_DATA, b"one"), message(COPY_DATA, b"two"));
     let (mut server, client) = tokio::io::duplex(1 << 10);
-    let mut stream = Merged::new(client);
+    let mut stream = Merged::new(client, PATIENCE);
     tokio::io::AsyncWriteExt::write_all(&mut server, &[&first[..], &second[..6]].concat()).await.unwrap();
     let mut buffer = [0; 64];
     let read = stream.read(&mut buffer).await.unwrap();

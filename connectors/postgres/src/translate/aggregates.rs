@@ -35,11 +35,12 @@ pub(super) fn aggregate(database: &dyn Database, call: &AggregateCall, result: &
             database.value(make("pg_catalog.count", vec![value.expr.clone()], call.distinct), result)
         }
         ("sum", [value]) => match value.fact.class {
+            // The server's sum is a numeric, which divides with a fraction.
             Class::Integer if *result == DataType::Int64 => {
-                database.value(make("pg_catalog.sum", vec![value.expr.clone()], call.distinct), result)
+                as_type(database, make("pg_catalog.sum", vec![value.expr.clone()], call.distinct), result)
             }
             Class::Decimal if same_scale(&value.fact.arrow, result) => {
-                database.value(make("pg_catalog.sum", vec![value.expr.clone()], call.distinct), result)
+                as_type(database, make("pg_catalog.sum", vec![value.expr.clone()], call.distinct), result)
             }
             Class::Float | Class::Finite => Err("a sum of floating point depends on the order of its rows".into()),
             _ => Err(format!("a sum of {} is computed here", value.fact.arrow)),
@@ -61,6 +62,11 @@ pub(super) fn aggregate(database: &dyn Database, call: &AggregateCall, result: &
         }
         (name, _) => Err(why_here(name)),
     }
+}
+
+/// A value that is cast where it is made, so that what is built on it computes with the type it has here.
+fn as_type(database: &dyn Database, expr: Expr, result: &DataType) -> Found {
+    exact(database, database.value(expr, result)?.output(), result)
 }
 
 fn same_scale(argument: &DataType, result: &DataType) -> bool {
@@ -94,7 +100,7 @@ pub(super) fn window(database: &dyn Database, name: &str, arguments: &[Value], r
         ("nth_value", [value, place]) => passed(value, "pg_catalog.nth_value", Some(number(place)?)),
         ("ntile", [groups]) => {
             let groups = Expr::Value(ScalarValue::Int32(Some(number(groups)?)));
-            database.value(Expr::Call("pg_catalog.ntile", vec![groups]), result)
+            as_type(database, Expr::Call("pg_catalog.ntile", vec![groups]), result)
         }
         _ => Err(why_here(name)),
     }

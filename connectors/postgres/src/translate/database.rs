@@ -6,11 +6,12 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::prelude::Expr as PlanExpr;
 use headwater_source::{RemoteSource, Support, TableMeta, TableName};
+use headwater_sqlgen::filter::is_uuid;
 use headwater_sqlgen::translate::{AggregateCall, Class, Collation, ColumnFact, Database, Fact, Part, Value};
 use headwater_sqlgen::{self as sql, Expr, Operator, Table};
 
 use super::{aggregates, functions, types};
-use crate::pushdown::{is_uuid, representable};
+use crate::pushdown::representable;
 use crate::source::PostgresSource;
 
 impl Database for PostgresSource {

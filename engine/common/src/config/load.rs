@@ -107,6 +107,7 @@ impl Config {
             "optimizer.push_down_plan" => self.optimizer.push_down_plan = flag(key, value)?,
             "optimizer.bind_join" => self.optimizer.bind_join = flag(key, value)?,
             "optimizer.learning" => self.optimizer.learning = flag(key, value)?,
+            "optimizer.plan_guard" => self.optimizer.plan_guard = flag(key, value)?,
             "optimizer.share_reads" => self.optimizer.share_reads = flag(key, value)?,
             "engine.target_partitions" => self.engine.target_partitions = number(key, value)?,
             "engine.batch_rows" => self.engine.batch_rows = number(key, value)?.clamp(1, 1 << 20),

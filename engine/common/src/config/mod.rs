@@ -109,10 +109,12 @@ pub struct OptimizerConfig {
     pub rules_off: Vec<String>,
     /// Whether sessions use and record what earlier queries have shown of sources and estimates, unless they say otherwise.
     pub learning: bool,
+    /// Whether plans that became slower give way to those before them, unless a session says otherwise.
+    pub plan_guard: bool,
 }
 
 /// Rules that `optimizer.NAME = false` switches off.
-pub const REWRITES: [&str; 8] = [
+pub const REWRITES: [&str; 9] = [
     "push_down_top_n",
     "fold_contradictions",
     "ungroup_by_key",
@@ -121,6 +123,7 @@ pub const REWRITES: [&str; 8] = [
     "reduce_group_keys",
     "copy_top_n",
     "aggregate_below_joins",
+    "split_or_joins",
 ];
 
 /// `[sources.NAME]`.
@@ -162,9 +165,11 @@ impl Default for OptimizerConfig {
             join_order: false,
             push_down_plan: true,
             bind_join: true,
-            share_reads: false,
-            rules_off: Vec::new(),
+            share_reads: true,
+            // A foreign key may not hold although it says so: rows that a replica applies are not checked.
+            rules_off: vec!["drop_referenced_joins".to_owned()],
             learning: true,
+            plan_guard: true,
         }
     }
 }

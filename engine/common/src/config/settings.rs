@@ -48,11 +48,13 @@ settings! {
     "optimizer.push_down_top_n" = "true", "Whether ORDER BY ... LIMIT n over a remote table fetches n rows.";
     "optimizer.fold_contradictions" = "true", "Whether filters that no row can pass ask no source.";
     "optimizer.ungroup_by_key" = "true", "Whether DISTINCT and GROUP BY over rows that are distinct already are left out.";
-    "optimizer.drop_referenced_joins" = "true", "Whether joins with a table in which every row has its match are left out.";
+    "optimizer.drop_referenced_joins" = "false", "Whether joins with a table in which every row has its match by a foreign key are left out.";
     "optimizer.merge_self_joins" = "true", "Whether a table that is joined with itself on a key is read once.";
     "optimizer.reduce_group_keys" = "true", "Whether GROUP BY a key of a table leaves its other columns out.";
     "optimizer.copy_top_n" = "true", "Whether the first rows of an outer join or UNION ALL are also taken of its inputs.";
     "optimizer.aggregate_below_joins" = "true", "Whether aggregates above a join of several sources begin at a source.";
+    "optimizer.split_or_joins" = "true", "Whether joins on one key or another become joins on each when these are look-ups.";
     "optimizer.learning" = "true", "Whether what earlier queries have shown of sources and estimates is used and recorded; a session may set it.";
-    "optimizer.share_reads" = "false", "Whether scans and statements that read the same rows of a source share one reading.";
+    "optimizer.plan_guard" = "true", "Whether a plan that is clearly slower than the one before it is reverted; a session may set it.";
+    "optimizer.share_reads" = "true", "Whether scans and statements that read the same rows of a source share one reading.";
 }

@@ -25,7 +25,7 @@ use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
-use headwater_source::{CollectKeysExec, CollectedKey, KeySlot, SourceRegistry};
+use headwater_source::{CollectKeysExec, CollectedKey, KeySlot, SourceRegistry, TupleKey};
 
 use route::Route;
 pub(crate) use widening::widens;
@@ -44,8 +44,8 @@ const ESTIMATE_ERROR: f64 = 4.0;
 /// nulls equal (`IS NOT DISTINCT FROM`, INTERSECT, EXCEPT) and a key is null, nulls are asked for too, by a statement of their own.
 /// The kinds of joins below return no row of the probe side without a match. A join for NOT IN, which looks at nulls of
 /// the probe side, is left alone. Sources are asked only for columns whose equality they have from their lists of exact filters,
-/// or a superset of it; casts on the way are those in `widening.rs`. Several columns of a key are restricted each by itself, which
-/// is a superset too. Recursive queries are left alone: they run parts of a plan several times.
+/// or a superset of it; casts on the way are those in `widening.rs`. Several columns of a key are restricted each by itself, and
+/// where they end in one scan by their tuples too; a tuple with a null equals nothing, so it is left out. Recursive queries are left alone: they run parts of a plan several times.
 #[derive(Debug)]
 pub struct BindJoin {
     sources: Arc<SourceRegistry>,
@@ -78,7 +78,8 @@ impl BindJoin {
         let statistics = StatisticsContext::new().compute(join.left().as_ref(), &StatisticsArgs::new())?;
         let mut probe = Arc::clone(join.right());
         let mut keys = Vec::new();
-        for (left, right) in join.on() {
+        let tuples = tuples(join)?;
+        for (place, (left, right)) in join.on().iter().enumerate() {
             let (data_type, other) = (left.data_type(&join.left().schema())?, right.data_type(&probe.schema())?);
             if data_type != other {
                 continue;
@@ -87,11 +88,22 @@ impl BindJoin {
             let Ok(slot) = KeySlot::try_new(&data_type) else { continue };
             let slot = Arc::new(slot.nulls_match(join.null_equality() == NullEquality::NullEqualsNull));
             let expected = distinct(&statistics, left.downcast_ref::<Column>()).map(|n| n / ESTIMATE_ERROR);
-            let mut route = Route::new(&self.sources, left.to_string(), Arc::clone(&slot), expected);
+            let tuple = tuples.as_ref().map(|tuples| TupleKey { tuples: Arc::clone(tuples), place });
+            let mut route = Route::new(&self.sources, left.to_string(), Arc::clone(&slot), expected).of_tuple(tuple);
             if let Some(restricted) = route.down(&probe, right)? {
                 probe = restricted;
                 let into = route.into_columns().join(" and ");
-                keys.push(CollectedKey { expr: Arc::clone(left), into, keys: slot });
+                keys.push(CollectedKey { exprs: vec![Arc::clone(left)], into, keys: slot });
+            }
+        }
+        if let Some(tuples) = tuples {
+            match keys.len() {
+                // Nobody waits for tuples of one key.
+                0 | 1 => tuples.give_up(),
+                _ => {
+                    let exprs = join.on().iter().map(|(left, _)| Arc::clone(left)).collect();
+                    keys.push(CollectedKey { exprs, into: String::new(), keys: tuples });
+                }
             }
         }
         if keys.is_empty() {
@@ -128,6 +140,16 @@ fn may_restrict(join: &HashJoinExec) -> bool {
         JoinType::Right | JoinType::Full | JoinType::RightAnti | JoinType::RightMark => false,
     };
     drops_unmatched && !join.null_aware
+}
+
+/// Where the tuples of several keys will be; nulls that are equal are in none.
+fn tuples(join: &HashJoinExec) -> Result<Option<Arc<KeySlot>>> {
+    if join.on().len() < 2 || join.null_equality() != NullEquality::NullEqualsNothing {
+        return Ok(None);
+    }
+    let schema = join.left().schema();
+    let types = join.on().iter().map(|(left, _)| left.data_type(&schema)).collect::<Result<Vec<_>>>()?;
+    Ok(KeySlot::of_tuples(&types).ok().map(Arc::new))
 }
 
 /// The estimated number of distinct keys.

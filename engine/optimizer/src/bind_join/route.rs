@@ -17,7 +17,7 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::union::UnionExec;
-use headwater_source::{CollectKeysExec, KeyFilter, KeySlot, RemoteQueryExec, RemoteScanExec, SourceRegistry};
+use headwater_source::{CollectKeysExec, KeyFilter, KeySlot, RemoteQueryExec, RemoteScanExec, SourceRegistry, TupleKey};
 
 use super::widening::column_below;
 
@@ -31,13 +31,20 @@ pub(super) struct Route<'a> {
     keys: Arc<KeySlot>,
     /// About how many keys there will be at least.
     expected: Option<f64>,
+    /// The key together with the others of its join.
+    tuple: Option<TupleKey>,
     /// The columns that it ends in.
     into: Vec<String>,
 }
 
 impl<'a> Route<'a> {
     pub(super) fn new(sources: &'a SourceRegistry, from: String, keys: Arc<KeySlot>, expected: Option<f64>) -> Self {
-        Self { sources, from, keys, expected, into: Vec::new() }
+        Self { sources, from, keys, expected, tuple: None, into: Vec::new() }
+    }
+
+    /// The same for one key of several.
+    pub(super) fn of_tuple(self, tuple: Option<TupleKey>) -> Self {
+        Self { tuple, ..self }
     }
 
     /// The columns that take the keys, as a user reads them.
@@ -126,7 +133,8 @@ impl<'a> Route<'a> {
     }
 
     fn filter(&self, column: usize) -> KeyFilter {
-        KeyFilter { column, from: self.from.clone(), keys: Arc::clone(&self.keys) }
+        let (from, keys) = (self.from.clone(), Arc::clone(&self.keys));
+        KeyFilter { column, from, keys, tuple: self.tuple.clone() }
     }
 }
 

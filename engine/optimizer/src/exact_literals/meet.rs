@@ -12,14 +12,24 @@ use datafusion::prelude::Expr;
 
 use super::float::{as_float, is_float};
 use super::origin::Origins;
-use super::{bytes, times};
+use super::{bytes, texts, times};
 
-/// Values that are compared with each other or from which one is chosen.
+/// Values that are compared with each other. Whatever their types become, the result is a boolean.
+pub(super) fn meet_compared(all: &mut [Expr], schema: &DFSchema, origins: &Origins<'_>) -> Result<()> {
+    texts::as_numbers(all, schema)?;
+    meet_as(all, schema, origins, false)
+}
+
+/// Values from which one is chosen, or that are compared with each other.
 pub(super) fn meet(all: &mut [Expr], schema: &DFSchema, origins: &Origins<'_>) -> Result<()> {
+    meet_as(all, schema, origins, origins.is_settled())
+}
+
+fn meet_as(all: &mut [Expr], schema: &DFSchema, origins: &Origins<'_>, settled: bool) -> Result<()> {
     let types = types(all, schema);
     bytes::meet(all, &types)?;
     if !types.iter().any(DataType::is_decimal) {
-        return times::meet(all, &types);
+        return times::meet(all, &types, settled);
     }
     if types.iter().any(is_float) {
         all.iter_mut().zip(&types).filter(|(_, t)| t.is_decimal()).for_each(|(expr, _)| make_float(expr));
@@ -39,6 +49,7 @@ pub(super) fn is_comparison(op: Operator) -> bool {
 
 /// The two sides of a comparison, and how they are compared then.
 pub(super) fn compare(sides: &mut [Expr; 2], op: Operator, schema: &DFSchema, origins: &Origins<'_>) -> Result<Operator> {
+    texts::as_numbers(sides, schema)?;
     let [left, right] = sides;
     if type_of(left, schema).is_integer()
         && let Some((whole, op)) = whole_bound(right, op)
@@ -52,7 +63,16 @@ pub(super) fn compare(sides: &mut [Expr; 2], op: Operator, schema: &DFSchema, or
         *left = whole;
         return Ok(swapped.swap().unwrap_or(op));
     }
-    meet(sides, schema, origins)?;
+    meet_compared(sides, schema, origins)?;
+    let [left, right] = sides;
+    if let Some((time, op)) = times::bound(&type_of(left, schema), right, op) {
+        *right = time;
+        return Ok(op);
+    }
+    if let Some((time, swapped)) = op.swap().and_then(|op| times::bound(&type_of(right, schema), left, op)) {
+        *left = time;
+        return Ok(swapped.swap().unwrap_or(op));
+    }
     Ok(op)
 }
 
@@ -107,7 +127,8 @@ pub(super) fn type_of(expr: &Expr, schema: &DFSchema) -> DataType {
     expr.get_type(schema).unwrap_or(DataType::Null)
 }
 
-fn types(all: &[Expr], schema: &DFSchema) -> Vec<DataType> {
+/// Their types.
+pub(super) fn types(all: &[Expr], schema: &DFSchema) -> Vec<DataType> {
     all.iter().map(|expr| type_of(expr, schema)).collect()
 }
 

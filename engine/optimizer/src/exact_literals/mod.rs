@@ -1,32 +1,30 @@
 //! Literals keep their digits and find the type of what they meet.
 
+mod bound;
 mod bytes;
+mod columns;
 mod float;
 mod meet;
 mod origin;
 mod pattern;
+mod texts;
 mod times;
 mod values;
 
-use std::sync::Arc;
-
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::{
-    AggregateFunction, Case, GroupingSet, InList, InSubquery, ScalarFunction, WindowFunction,
-};
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::{AggregateFunction, Case, GroupingSet, InList, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{
-    Between, BinaryExpr, DmlStatement, Join, LogicalPlan, Operator, Projection, Subquery, Union, WriteOp,
-};
+use datafusion::logical_expr::{Between, BinaryExpr, DmlStatement, LogicalPlan, Operator, WriteOp};
 use datafusion::prelude::Expr;
 
 pub use self::bytes::bytes_of;
 use self::bytes::is_binary;
-use self::float::{as_float, folded, is_float};
-use self::meet::{arithmetic, compare, is_comparison, meet, quotient, type_of};
+use self::columns::{is_date, is_time, rewrite_in, rewrite_keys, rewrite_union};
+use self::float::{as_float, folded};
+use self::meet::{arithmetic, compare, is_comparison, meet, meet_compared, quotient, type_of};
 use self::origin::{CHOOSING, Origins, keeps_digits};
 
 /// Rewrites what the SQL planner makes of literals, before DataFusion brings types together.
@@ -40,30 +38,40 @@ use self::origin::{CHOOSING, Origins, keeps_digits};
 ///
 /// A text that meets bytes says bytes as in Postgres, and one that meets truth values may say one.
 ///
-/// A time that meets times of a column, such as `'9999-12-31'`, is brought to the unit of the column; DataFusion would bring both to
-/// nanoseconds, which end in the year 2262.
+/// A text that is compared with decimals is a number of exactly its digits; DataFusion would round it to their scale.
+///
+/// A time that meets times of a column, such as `'9999-12-31'`, is brought to the unit of the column, and a date that meets times to
+/// theirs; DataFusion would bring both to nanoseconds, which end in the year 2262.
 ///
 /// It runs once, when a statement is bound: the types of its result are promised then.
 #[derive(Debug, Default)]
 pub struct ExactLiterals;
 
 impl ExactLiterals {
+    /// The decimal of exactly the digits of a text.
+    pub fn number(text: &str) -> Result<ScalarValue> {
+        texts::number(text)
+    }
+
     /// The plan with its literals put right. A text that is no time where a time must be is an error.
     pub fn rewrite(plan: LogicalPlan) -> Result<LogicalPlan> {
         if !is_concerned(&plan)? {
             return Ok(plan);
         }
         let typed = is_insert(&plan);
-        plan.transform_up_with_subqueries(|plan| rewrite_node(plan, typed)).map(|rewritten| rewritten.data)
+        let settled = is_settled(&plan)?;
+        plan.transform_up_with_subqueries(|plan| rewrite_node(plan, typed, settled)).map(|rewritten| rewritten.data)
     }
 }
 
 /// Whether there is anything to put right.
 fn is_concerned(plan: &LogicalPlan) -> Result<bool> {
-    let concerns =
-        |t: &DataType| t.is_decimal() || is_binary(t) || matches!(t, DataType::Timestamp(..) | DataType::Boolean);
+    let concerns = |t: &DataType| {
+        let meets_texts = t.is_decimal() || is_binary(t) || *t == DataType::Boolean;
+        meets_texts || is_date(t) || is_time(t) || matches!(t, DataType::Timestamp(..))
+    };
     let is_literal = |expr: &Expr| match expr {
-        Expr::ScalarFunction(call) => call.func.name() == "to_char",
+        Expr::ScalarFunction(call) => call.func.name() == "to_char" || times::is_clock(call.func.name()),
         Expr::Literal(value, _) => concerns(&value.data_type()),
         Expr::Cast(cast) => concerns(cast.field.data_type()),
         _ => false,
@@ -90,20 +98,38 @@ fn is_insert(plan: &LogicalPlan) -> bool {
     }
 }
 
-fn rewrite_node(plan: LogicalPlan, typed: bool) -> Result<Transformed<LogicalPlan>> {
+/// Whether a node of the plan keeps its own schema: columns of a table that is written, of a function, of a recursive query.
+fn is_settled(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        found |= matches!(node, LogicalPlan::Dml(_) | LogicalPlan::Extension(_) | LogicalPlan::RecursiveQuery(_));
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(found)
+}
+
+fn rewrite_node(plan: LogicalPlan, typed: bool, settled: bool) -> Result<Transformed<LogicalPlan>> {
     let plan = match plan {
-        LogicalPlan::Values(values) => return values::rewrite(values, typed).map(Transformed::yes),
+        LogicalPlan::Values(values) => return values::rewrite(values, typed, settled).map(Transformed::yes),
         LogicalPlan::Union(union) => return rewrite_union(union).map(Transformed::yes),
         LogicalPlan::TableScan(_) | LogicalPlan::EmptyRelation(_) => return Ok(Transformed::no(plan)),
-        LogicalPlan::Join(join) => LogicalPlan::Join(rewrite_keys(join)),
+        LogicalPlan::Join(join) => LogicalPlan::Join(rewrite_keys(join)?),
         other => other,
     };
+    rewrite_node_with(plan, settled, &rewrite_expr)
+}
+
+/// A rewrite of one expression, of which all that is in it is rewritten already.
+type Rewrite<'a> = dyn Fn(Expr, &DFSchema, &Origins<'_>) -> Result<Transformed<Expr>> + 'a;
+
+/// Rewrites the expressions of a node.
+fn rewrite_node_with(plan: LogicalPlan, settled: bool, rewrite: &Rewrite<'_>) -> Result<Transformed<LogicalPlan>> {
     let schema = merge_schema(&plan.inputs());
     let inputs: Vec<LogicalPlan> = plan.inputs().into_iter().cloned().collect();
-    let origins = Origins::new(inputs.iter().collect());
+    let origins = Origins::new(inputs.iter().collect()).settled(settled);
     let names = NamePreserver::new(&plan);
     let rewritten = plan.map_expressions(|expr| {
-        rewrite_named(expr, &names, &|expr| expr.transform_up(|expr| rewrite_expr(expr, &schema, &origins)))
+        rewrite_named(expr, &names, &|expr| expr.transform_up(|expr| rewrite(expr, &schema, &origins)))
     })?;
     rewritten.map_data(LogicalPlan::recompute_schema).map(|found| Transformed::yes(found.data))
 }
@@ -132,54 +158,10 @@ fn rewrite_named(
     Ok(Transformed::yes(Expr::GroupingSet(set)))
 }
 
-/// Keys of a join are pairs of its two sides.
-fn rewrite_keys(mut join: Join) -> Join {
-    let (left, right) = (Arc::clone(join.left.schema()), Arc::clone(join.right.schema()));
-    for (a, b) in &mut join.on {
-        let (a_type, b_type) = (type_of(a, &left), type_of(b, &right));
-        if a_type.is_decimal() && is_float(&b_type) {
-            *a = as_float(std::mem::take(a));
-        } else if is_float(&a_type) && b_type.is_decimal() {
-            *b = as_float(std::mem::take(b));
-        }
-    }
-    join
-}
-
-/// A column that is floating point in one side is so in all of them.
-fn rewrite_union(union: Union) -> Result<LogicalPlan> {
-    let types = |index: usize| union.inputs.iter().map(move |input| input.schema().field(index).data_type());
-    let columns = 0..union.schema.fields().len();
-    let float: Vec<bool> = columns.map(|i| types(i).any(is_float) && types(i).any(|t| t.is_decimal())).collect();
-    let inputs = union
-        .inputs
-        .iter()
-        .map(|input| float_columns(input, &float).map(|changed| changed.map_or_else(|| Arc::clone(input), Arc::new)));
-    Union::try_new_with_loose_types(inputs.collect::<Result<_>>()?).map(LogicalPlan::Union)
-}
-
-/// The plan with those of its decimal columns as floating point; `None` when there are none.
-fn float_columns(plan: &Arc<LogicalPlan>, float: &[bool]) -> Result<Option<LogicalPlan>> {
-    let schema = plan.schema();
-    let is_changed = |i: usize| float.get(i) == Some(&true) && schema.field(i).data_type().is_decimal();
-    if !(0..schema.fields().len()).any(is_changed) {
-        return Ok(None);
-    }
-    let columns = schema.iter().enumerate().map(|(i, (qualifier, field))| {
-        let column = Expr::from((qualifier, field));
-        match is_changed(i) {
-            true => as_float(column).alias_qualified(qualifier.cloned(), field.name()),
-            false => column,
-        }
-    });
-    let columns = columns.collect();
-    Projection::try_new(columns, Arc::clone(plan)).map(|projection| Some(LogicalPlan::Projection(projection)))
-}
-
 fn rewrite_expr(expr: Expr, schema: &DFSchema, origins: &Origins<'_>) -> Result<Transformed<Expr>> {
     match expr {
         Expr::Cast(cast) => match folded(cast) {
-            Expr::Cast(cast) => times::typed(cast).map(Transformed::yes),
+            Expr::Cast(cast) => times::typed(cast, schema, origins.is_settled()).map(Transformed::yes),
             double => Ok(Transformed::yes(double)),
         },
         Expr::BinaryExpr(BinaryExpr { left, mut op, right }) => {
@@ -195,14 +177,14 @@ fn rewrite_expr(expr: Expr, schema: &DFSchema, origins: &Origins<'_>) -> Result<
         }
         Expr::Between(Between { expr, negated, low, high }) => {
             let mut all = [*expr, *low, *high];
-            meet(&mut all, schema, origins)?;
+            meet_compared(&mut all, schema, origins)?;
             let [expr, low, high] = all.map(Box::new);
             Ok(Transformed::yes(Expr::Between(Between { expr, negated, low, high })))
         }
         Expr::InList(InList { expr, list, negated }) => {
             let mut all = list;
             all.push(*expr);
-            meet(&mut all, schema, origins)?;
+            meet_compared(&mut all, schema, origins)?;
             let Some(expr) = all.pop() else { return Err(headless()) };
             Ok(Transformed::yes(Expr::InList(InList { expr: Box::new(expr), list: all, negated })))
         }
@@ -241,6 +223,10 @@ fn arguments(name: &str, args: &mut [Expr], schema: &DFSchema, origins: &Origins
         true if CHOOSING.contains(&name) => meet(args, schema, origins)?,
         true => {}
         false => {
+            if name == "make_array" {
+                let types: Vec<_> = args.iter().map(|arg| type_of(arg, schema)).collect();
+                times::meet(args, &types, origins.is_settled())?;
+            }
             for arg in args.iter_mut().filter(|arg| origins.is_literal(arg, schema)) {
                 *arg = as_float(std::mem::take(arg));
             }
@@ -258,27 +244,12 @@ fn rewrite_case(case: Case, schema: &DFSchema, origins: &Origins<'_>) -> Result<
     let mut compared = expr.map(|e| *e);
     if let Some(value) = compared.take() {
         whens.push(value);
-        meet(&mut whens, schema, origins)?;
+        meet_compared(&mut whens, schema, origins)?;
         compared = whens.pop();
     }
     let otherwise = if has_else { thens.pop().map(Box::new) } else { None };
     let branches = whens.into_iter().zip(thens).map(|(w, t)| (Box::new(w), Box::new(t))).collect();
     Ok(Expr::Case(Case::new(compared.map(Box::new), branches, otherwise)))
-}
-
-/// `value IN (sub-query)`.
-fn rewrite_in(found: InSubquery, schema: &DFSchema) -> Result<Expr> {
-    let InSubquery { mut expr, mut subquery, negated } = found;
-    let (value, column) = (type_of(&expr, schema), subquery.subquery.schema().field(0).data_type().clone());
-    if value.is_decimal() && is_float(&column) {
-        *expr = as_float(*expr);
-    } else if is_float(&value)
-        && column.is_decimal()
-        && let Some(changed) = float_columns(&subquery.subquery, &[true])?
-    {
-        subquery = Subquery { subquery: Arc::new(changed), ..subquery };
-    }
-    Ok(Expr::InSubquery(InSubquery { expr, subquery, negated }))
 }
 
 fn headless() -> datafusion::error::DataFusionError {

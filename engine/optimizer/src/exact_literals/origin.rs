@@ -29,7 +29,9 @@ const KEEPING: &[&str] = &[
     "lead",
     "max",
     "min",
+    "mode",
     "nth_value",
+    "percentile_disc",
     "round",
     "sum",
 ];
@@ -43,11 +45,22 @@ pub(super) fn keeps_digits(name: &str) -> bool {
 pub(super) struct Origins<'a> {
     inputs: Vec<&'a LogicalPlan>,
     steps: Cell<u32>,
+    settled: bool,
 }
 
 impl<'a> Origins<'a> {
     pub(super) fn new(inputs: Vec<&'a LogicalPlan>) -> Self {
-        Self { inputs, steps: Cell::new(0) }
+        Self { inputs, steps: Cell::new(0), settled: false }
+    }
+
+    /// The same where the types of the plan are promised to a node that keeps its own schema.
+    pub(super) fn settled(self, settled: bool) -> Self {
+        Self { settled, ..self }
+    }
+
+    /// Whether types are promised already.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled
     }
 
     /// Whether an expression is a decimal that a literal takes part in.

@@ -3,19 +3,35 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Alias, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Cast, Operator};
 use datafusion::prelude::Expr;
 use headwater_common::Error;
 use headwater_source::ErrorExt;
 
+use super::columns::{is_date, is_time, times_of_day};
+use super::meet::type_of;
+
 /// Functions of the current time.
 const CLOCKS: &[&str] = &["current_date", "now"];
 
-/// Brings constants to the unit of the times that they meet. DataFusion would bring all of them to nanoseconds, which end in the
-/// year 2262.
-pub(super) fn meet(all: &mut [Expr], types: &[DataType]) -> Result<()> {
+const UNITS: [TimeUnit; 4] = [TimeUnit::Second, TimeUnit::Millisecond, TimeUnit::Microsecond, TimeUnit::Nanosecond];
+
+/// Whether a function is of the current time.
+pub(super) fn is_clock(name: &str) -> bool {
+    CLOCKS.contains(&name)
+}
+
+/// Brings constants and dates to the unit of the times that they meet. DataFusion would bring all of them to nanoseconds, which end
+/// in the year 2262. Times of day come to the finest unit among them.
+///
+/// Where types are `settled`, dates that meet nothing but constants are left to DataFusion.
+pub(super) fn meet(all: &mut [Expr], types: &[DataType], settled: bool) -> Result<()> {
+    if types.iter().any(is_time) {
+        of_day(all, types);
+        return Ok(());
+    }
     let mut target: Option<(TimeUnit, Option<Arc<str>>)> = None;
     for (expr, data_type) in all.iter().zip(types) {
         if let DataType::Timestamp(unit, zone) = data_type
@@ -25,17 +41,20 @@ pub(super) fn meet(all: &mut [Expr], types: &[DataType]) -> Result<()> {
             target = Some((*unit, zone.clone()));
         }
     }
-    let Some((unit, zone)) = target else { return Ok(()) };
+    let Some((unit, zone)) = target.or_else(|| if settled { None } else { of_constants(all, types) }) else {
+        return Ok(());
+    };
     let mut beyond = false;
     for (expr, data_type) in all.iter_mut().zip(types) {
         match data_type {
             DataType::Timestamp(own, own_zone) if *own > unit && is_constant(expr) => {
-                *expr = match written(expr) {
-                    Some(text) => literal(text, unit, own_zone)?,
-                    None => cast(std::mem::take(expr), unit, own_zone.clone()),
+                *expr = match (written(expr), &*expr) {
+                    (Some(text), _) => literal(text, unit, own_zone)?,
+                    (None, Expr::Literal(value, _)) => Expr::Literal(coarsest(value, unit), None),
+                    _ => cast(std::mem::take(expr), unit, own_zone.clone()),
                 };
             }
-            DataType::Date32 => *expr = cast(std::mem::take(expr), unit, None),
+            date if is_date(date) => *expr = cast(std::mem::take(expr), unit, None),
             _ => {
                 if let Some(text) = text_of(expr) {
                     *expr = literal(text, unit, &zone)?;
@@ -53,17 +72,119 @@ pub(super) fn meet(all: &mut [Expr], types: &[DataType]) -> Result<()> {
     Ok(())
 }
 
-/// `TIMESTAMP '...'`, with or without seconds; beyond the years of nanoseconds in microseconds. Any other cast stays.
-pub(super) fn typed(value: Cast) -> Result<Expr> {
-    let (DataType::Timestamp(unit, zone), Some(text)) = (value.field.data_type(), text_of(&value.expr)) else {
-        return Ok(Expr::Cast(value));
+/// A value in the coarsest unit from `unit` on that holds it.
+fn coarsest(value: &ScalarValue, unit: TimeUnit) -> ScalarValue {
+    let DataType::Timestamp(_, zone) = value.data_type() else { return value.clone() };
+    let made = |unit: TimeUnit| {
+        let made = value.cast_to(&DataType::Timestamp(unit, zone.clone())).ok()?;
+        (made.cast_to(&value.data_type()).ok()? == *value).then_some(made)
     };
-    let text = with_seconds(text);
-    if parsed(&text, *unit, zone).is_some() {
+    UNITS.into_iter().filter(|u| *u >= unit).find_map(made).unwrap_or_else(|| value.clone())
+}
+
+/// The last time of a column's unit that is not after a constant, and the operator, where the constant is finer than the unit:
+/// `t < 12:00:00.0005` is `t <= 12:00:00.000`.
+pub(super) fn bound(column: &DataType, value: &Expr, op: Operator) -> Option<(Expr, Operator)> {
+    let (DataType::Timestamp(unit, zone), Expr::Literal(value, _)) = (column, value) else { return None };
+    let (own, ticks, own_zone) = match value {
+        ScalarValue::TimestampMillisecond(Some(ticks), zone) => (TimeUnit::Millisecond, *ticks, zone),
+        ScalarValue::TimestampMicrosecond(Some(ticks), zone) => (TimeUnit::Microsecond, *ticks, zone),
+        ScalarValue::TimestampNanosecond(Some(ticks), zone) => (TimeUnit::Nanosecond, *ticks, zone),
+        _ => return None,
+    };
+    let op = match op {
+        Operator::Lt | Operator::LtEq => Operator::LtEq,
+        Operator::Gt | Operator::GtEq => Operator::Gt,
+        _ => return None,
+    };
+    let place = |unit: TimeUnit| UNITS.iter().position(|u| *u == unit);
+    let steps = place(own)?.checked_sub(place(*unit)?)?;
+    let size = 1_000_i64.checked_pow(u32::try_from(steps).ok()?)?;
+    if own_zone != zone || ticks.rem_euclid(size) == 0 {
+        return None;
+    }
+    let ticks = ticks.div_euclid(size);
+    let value = match unit {
+        TimeUnit::Second => ScalarValue::TimestampSecond(Some(ticks), zone.clone()),
+        TimeUnit::Millisecond => ScalarValue::TimestampMillisecond(Some(ticks), zone.clone()),
+        TimeUnit::Microsecond => ScalarValue::TimestampMicrosecond(Some(ticks), zone.clone()),
+        TimeUnit::Nanosecond => return None,
+    };
+    Some((Expr::Literal(value, None), op))
+}
+
+/// Where dates meet no time but constants: microseconds, or nanoseconds when one of them is written with them.
+fn of_constants(all: &[Expr], types: &[DataType]) -> Option<(TimeUnit, Option<Arc<str>>)> {
+    if !types.iter().any(is_date) {
+        return None;
+    }
+    let zone = types.iter().find_map(|t| if let DataType::Timestamp(_, zone) = t { Some(zone.clone()) } else { None })?;
+    let fine = all.iter().filter_map(written).any(|text| fraction_digits(text) > 6);
+    Some((if fine { TimeUnit::Nanosecond } else { TimeUnit::Microsecond }, zone))
+}
+
+/// Brings times of day together: constants to the unit of the others when it holds them, or else all to the finest unit.
+fn of_day(all: &mut [Expr], types: &[DataType]) {
+    let columns = all.iter().zip(types).filter(|(expr, _)| !is_constant(expr)).map(|(_, t)| t);
+    let columns = times_of_day(columns.filter(|t| is_time(t)));
+    let Some(finest) = times_of_day(types.iter().filter(|t| is_time(t))) else { return };
+    let held = |column: &DataType| {
+        let constants = all.iter().zip(types).filter(|(expr, t)| is_time(t) && is_constant(expr));
+        let exact = |expr: &Expr| {
+            let value = time_of_day(expr)?;
+            let made = value.cast_to(column).ok()?;
+            (made.cast_to(&value.data_type()).ok()? == value).then_some(made)
+        };
+        constants.map(|(expr, _)| exact(expr)).collect::<Option<Vec<_>>>()
+    };
+    let (target, values) = match columns.and_then(|column| held(&column).map(|values| (column, values))) {
+        Some(found) => found,
+        None => (finest, Vec::new()),
+    };
+    let mut values = values.into_iter();
+    for (expr, own) in all.iter_mut().zip(types).filter(|(_, own)| is_time(own)) {
+        let value = if is_constant(expr) { values.next() } else { None };
+        *expr = match value {
+            Some(value) => Expr::Literal(value, None),
+            None if *own != target => Expr::Cast(Cast::new(Box::new(std::mem::take(expr)), target.clone())),
+            None => continue,
+        };
+    }
+}
+
+/// The value of `TIME '...'`.
+fn time_of_day(expr: &Expr) -> Option<ScalarValue> {
+    match expr {
+        Expr::Literal(value, _) => Some(value.clone()).filter(|value| !value.is_null()),
+        Expr::Alias(Alias { expr, .. }) => time_of_day(expr),
+        Expr::Cast(cast) => {
+            let text = ScalarValue::Utf8(Some(text_of(&cast.expr)?.to_owned()));
+            text.cast_to(cast.field.data_type()).ok().filter(|value| !value.is_null())
+        }
+        _ => None,
+    }
+}
+
+/// `TIMESTAMP '...'`, with or without seconds; beyond the years of nanoseconds in microseconds. A date or a coarser time that is cast
+/// to nanoseconds has microseconds, where its type is not `settled`. Any other cast stays.
+pub(super) fn typed(value: Cast, schema: &DFSchema, settled: bool) -> Result<Expr> {
+    let DataType::Timestamp(unit, zone) = value.field.data_type() else { return Ok(Expr::Cast(value)) };
+    let (unit, zone) = (*unit, zone.clone());
+    let Some(text) = text_of(&value.expr).map(with_seconds) else {
+        let of = type_of(&value.expr, schema);
+        let coarse = is_date(&of) || matches!(of, DataType::Timestamp(own, _) if own < TimeUnit::Nanosecond);
+        return Ok(match coarse && unit == TimeUnit::Nanosecond && !settled {
+            true => cast(*value.expr, TimeUnit::Microsecond, zone),
+            false => Expr::Cast(value),
+        });
+    };
+    // What nanoseconds do not hold must be known to be so where it meets them.
+    let in_range = unit != TimeUnit::Microsecond || parsed(&text, TimeUnit::Nanosecond, &zone).is_some();
+    if in_range && parsed(&text, unit, &zone).is_some() {
         let literal = Box::new(Expr::Literal(ScalarValue::Utf8(Some(text)), None));
         return Ok(Expr::Cast(Cast { expr: literal, field: value.field }));
     }
-    literal(&text, TimeUnit::Microsecond, zone)
+    literal(&text, TimeUnit::Microsecond, &zone)
 }
 
 fn cast(expr: Expr, unit: TimeUnit, zone: Option<Arc<str>>) -> Expr {
@@ -82,8 +203,7 @@ fn literal(text: &str, unit: TimeUnit, zone: &Option<Arc<str>>) -> Result<Expr> 
         let micros = nanos.saturating_add(500).div_euclid(1_000);
         return Ok(Expr::Literal(ScalarValue::TimestampMicrosecond(Some(micros), zone), None));
     }
-    let units = [TimeUnit::Second, TimeUnit::Millisecond, TimeUnit::Microsecond, TimeUnit::Nanosecond];
-    let exact = units.into_iter().zip([0, 3, 6, 9]).filter(|(u, digits)| *u >= unit && needed <= *digits);
+    let exact = UNITS.into_iter().zip([0, 3, 6, 9]).filter(|(u, digits)| *u >= unit && needed <= *digits);
     let value = exact.map(|(u, _)| u).chain([TimeUnit::Microsecond]).find_map(|u| parsed(&text, u, zone));
     match value {
         Some(value) => Ok(Expr::Literal(value, None)),
@@ -162,7 +282,7 @@ fn is_constant(expr: &Expr) -> bool {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Plus | Operator::Minus, right }) => {
             is_constant(left) && is_constant(right)
         }
-        Expr::ScalarFunction(ScalarFunction { func, args }) => CLOCKS.contains(&func.name()) && args.is_empty(),
+        Expr::ScalarFunction(ScalarFunction { func, args }) => is_clock(func.name()) && args.is_empty(),
         _ => false,
     }
 }

@@ -37,20 +37,31 @@ pub(super) struct Operator {
     pub(super) terms: Vec<Term>,
     /// All relations of its sides in the plan.
     sides: (Set, Set),
+    rules: Vec<Rule>,
 }
+
+/// Where one of the first relations is, all of the second ones must be.
+type Rule = (Set, Set);
 
 impl Operator {
     /// All relations that must be together (its total eligibility set).
     pub(super) fn all(&self) -> Set {
         self.left | self.right
     }
+
+    /// Whether it may join these relations.
+    fn obeys(&self, both: Set) -> bool {
+        self.rules.iter().all(|(when, then)| when & both == 0 || within(*then, both))
+    }
 }
 
-/// The operators of a tree with the relations that each must have on its sides.
+/// The operators of a tree with the relations that each must have on its sides, and their rules.
 ///
-/// The sets are those of conflict detector CD-A of Moerkotte, Fender and Eich, "On the correct and complete enumeration of the
-/// core search space" (SIGMOD 2013): an operator needs what its condition looks at, and of each operator below it the side that it may
-/// not be exchanged with. What they prove holds for inner joins (with every condition by itself), left outer, semi and anti joins.
+/// They are those of conflict detector CD-C of Moerkotte, Fender and Eich, "On the correct and complete enumeration of the core
+/// search space" (SIGMOD 2013): an operator needs what its condition looks at, and of each operator below it that it may not be
+/// exchanged with, it has a rule: where a relation of one side is, the relations of the other side that the condition
+/// below looks at must be too. What they prove holds for inner joins (with every condition by itself), left outer, semi and anti
+/// joins.
 pub(super) fn operators(region: &Region<'_>) -> Option<Vec<Operator>> {
     let mut found = Vec::new();
     add(&region.tree, region, &mut found)?;
@@ -75,7 +86,7 @@ fn add(tree: &Tree, region: &Region<'_>, found: &mut Vec<Operator>) -> Option<Se
     for terms in each {
         let columns: Vec<_> = terms.iter().flat_map(Term::columns).collect();
         let refs = region.relations(&columns)?;
-        let mut operator = Operator { kind, left: 0, right: 0, refs, terms, sides: (left, right) };
+        let mut operator = Operator { kind, left: 0, right: 0, refs, terms, sides: (left, right), rules: Vec::new() };
         let mut needs = refs;
         // A condition that looks at one side only says nothing of which rows of the other are meant.
         for side in [left, right] {
@@ -84,31 +95,51 @@ fn add(tree: &Tree, region: &Region<'_>, found: &mut Vec<Operator>) -> Option<Se
             }
         }
         let below = |range: std::ops::Range<usize>| found.get(range).unwrap_or_default();
-        needs |= below(start..middle).iter().fold(0, |all, a| all | of_left(a, &operator, region));
-        needs |= below(middle..end).iter().fold(0, |all, a| all | of_right(a, &operator, region));
-        (operator.left, operator.right) = (needs & left, needs & right);
+        let mut rules: Vec<Rule> = below(start..middle).iter().flat_map(|a| of_left(a, &operator, region)).collect();
+        rules.extend(below(middle..end).iter().flat_map(|a| of_right(a, &operator, region)));
+        needs = settle(needs, &mut rules);
+        (operator.left, operator.right, operator.rules) = (needs & left, needs & right, rules);
         found.push(operator);
     }
     Some(left | right)
 }
 
-/// What `above` needs of an operator on its left side.
-fn of_left(below: &Operator, above: &Operator, region: &Region<'_>) -> Set {
-    // Of these kinds all may be exchanged as (a . b) . c = (a . c) . b.
-    if associative(below.kind, above, below.sides.1, region) { 0 } else { below.sides.0 }
+/// Takes the rules that always count into what an operator needs, and leaves out those that need nothing more.
+fn settle(mut needs: Set, rules: &mut Vec<Rule>) -> Set {
+    loop {
+        let before = needs;
+        needs = rules.iter().filter(|(when, _)| when & needs != 0).fold(needs, |needs, (_, then)| needs | then);
+        if needs == before {
+            rules.retain(|(when, then)| when & needs == 0 && !within(*then, needs));
+            return needs;
+        }
+    }
 }
 
-/// What `above` needs of an operator on its right side.
-fn of_right(below: &Operator, above: &Operator, region: &Region<'_>) -> Set {
-    let mut needs = 0;
-    if !associative(above.kind, below, below.sides.0, region) {
-        needs |= below.sides.1;
+/// Where a relation of `when` is, the relations of `side` are needed that the operator looks at, or all when it looks at none.
+fn rule(below: &Operator, when: Set, side: Set) -> Rule {
+    let looked_at = below.refs & side;
+    (when, if looked_at == 0 { side } else { looked_at })
+}
+
+/// The rules of `above` for an operator on its left side. All kinds may be exchanged as (a . b) . c = (a . c) . b.
+fn of_left(below: &Operator, above: &Operator, region: &Region<'_>) -> Option<Rule> {
+    let (left, right) = below.sides;
+    (!associative(below.kind, above, right, region)).then(|| rule(below, right, left))
+}
+
+/// The rules of `above` for an operator on its right side.
+fn of_right(below: &Operator, above: &Operator, region: &Region<'_>) -> Vec<Rule> {
+    let (left, right) = below.sides;
+    let mut rules = Vec::new();
+    if !associative(above.kind, below, left, region) {
+        rules.push(rule(below, left, right));
     }
     // a . (b . c) = b . (a . c)
     if (above.kind, below.kind) != (Kind::Inner, Kind::Inner) {
-        needs |= below.sides.0;
+        rules.push(rule(below, right, left));
     }
-    needs
+    rules
 }
 
 /// Whether `(a first b) second c = a first (b second c)`, where `middle` are the relations of b.
@@ -143,6 +174,10 @@ pub(super) fn pairing(operators: &[Operator], first: Set, second: Set) -> Option
     let both = first | second;
     let spans = |o: &Operator| within(o.all(), both) && !within(o.all(), first) && !within(o.all(), second);
     let found: Vec<usize> = operators.iter().enumerate().filter(|(_, o)| spans(o)).map(|(i, _)| i).collect();
+    // One that waited longer would never be applied.
+    if found.iter().filter_map(|i| operators.get(*i)).any(|o| !o.obeys(both)) {
+        return None;
+    }
     let other = found.iter().filter_map(|i| operators.get(*i)).find(|o| o.kind != Kind::Inner);
     match other {
         None if found.is_empty() => None,

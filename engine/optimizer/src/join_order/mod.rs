@@ -35,7 +35,10 @@ use enumerate::{Enumeration, TooMany};
 use hypergraph::{Set, operators, single};
 use model::Model;
 use prices::{Prices, SourcePrices};
+pub(crate) use region::is_total;
 use region::{Region, Tree, is_inside};
+
+use crate::assumptions::Assumed;
 
 /// Another order is taken only when it is expected to cost less than this share of the one in the plan.
 const GAIN: f64 = 0.9;
@@ -57,6 +60,7 @@ const GAIN: f64 = 0.9;
 pub struct JoinOrder {
     sources: Arc<SourceRegistry>,
     learning: bool,
+    assumed: Option<Arc<Assumed>>,
 }
 
 impl JoinOrder {
@@ -65,7 +69,13 @@ impl JoinOrder {
 
     /// The rule over these sources, with what was learned of them or without.
     pub fn new(sources: Arc<SourceRegistry>, learning: bool) -> Self {
-        Self { sources, learning }
+        Self { sources, learning, assumed: None }
+    }
+
+    /// The same with what is assumed of the sources.
+    #[must_use]
+    pub fn assuming(self, assumed: Option<Arc<Assumed>>) -> Self {
+        Self { assumed, ..self }
     }
 
     /// The plan with its joins in order.
@@ -131,7 +141,12 @@ impl JoinOrder {
 
     /// What a source was seen to take, when that is enough.
     fn prices(&self, source: &str) -> SourcePrices {
-        let learned = self.sources.costs().of(source).filter(|cost| self.learning && cost.is_used());
+        let known = || self.sources.costs().of(source);
+        let cost = match &self.assumed {
+            Some(assumed) => assumed.cost(source, known),
+            None => known(),
+        };
+        let learned = cost.filter(|cost| self.learning && cost.is_used());
         learned.map_or_else(SourcePrices::default, |cost| SourcePrices::learned(&cost))
     }
 

@@ -181,7 +181,7 @@ fn may_move(join: &Join) -> bool {
 }
 
 /// Whether an expression has a value for every row: it compares columns, constants and casts that lose nothing.
-fn is_total(expr: &Expr, schema: &DFSchema) -> bool {
+pub(crate) fn is_total(expr: &Expr, schema: &DFSchema) -> bool {
     let total = |e: &Expr| is_total(e, schema);
     match expr {
         Expr::Column(column) => schema.maybe_index_of_column(column).is_some(),

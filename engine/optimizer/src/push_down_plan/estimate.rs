@@ -98,7 +98,7 @@ impl Estimate {
     }
 
     /// Bytes of all rows.
-    pub(super) fn bytes(&self) -> Option<f64> {
+    pub(crate) fn bytes(&self) -> Option<f64> {
         self.rows.map(|rows| rows * self.width())
     }
 

@@ -9,7 +9,7 @@ use datafusion::prelude::Expr;
 use super::survey::{Node, ROWS_PARALLEL};
 
 /// What a statement costs beside the bytes of its rows, as bytes: one round trip.
-const STATEMENT_BYTES: f64 = 65_536.0;
+pub(crate) const STATEMENT_BYTES: f64 = 65_536.0;
 /// Fewer bytes are no difference.
 const DIFFERENCE_BYTES: f64 = 8_192.0;
 /// A large table is read over several connections, a statement over one: its bytes count so many times.

@@ -29,6 +29,7 @@ use headwater_source::Kept;
 
 use cut::Cutter;
 pub(crate) use estimate::Estimate;
+pub(crate) use gate::STATEMENT_BYTES;
 pub(crate) use split_average::without_averages;
 pub(crate) use split_groups::{add_up, again, is_fickle};
 pub(crate) use survey::Node;

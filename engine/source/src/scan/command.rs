@@ -39,6 +39,11 @@ pub struct ScanCommand {
     pub count: bool,
 }
 
+/// The rows that a LIMIT lets a source send; `None` when they are more than any source can count, which is no limit.
+pub fn limited_rows(limit: usize) -> Option<u64> {
+    i64::try_from(limit).ok().map(i64::cast_unsigned)
+}
+
 /// One of the ranges a scan is split into.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum PartitionBounds {

@@ -12,10 +12,11 @@ mod selectivity;
 mod shared;
 mod width;
 
-pub use command::{OpenScan, PartitionBounds, RemoteText, ScanCommand, SortKey};
+pub use command::{OpenScan, PartitionBounds, RemoteText, ScanCommand, SortKey, limited_rows};
 pub use estimate::estimate;
 pub use exec::RemoteScanExec;
-pub use keys::{CollectKeysExec, CollectedKey, KeyFilter, KeySlot};
+pub use keys::{CollectKeysExec, CollectedKey, KeyFilter, KeySlot, TupleKey};
+pub(crate) use keys::sample_filters;
 pub use query_exec::RemoteQueryExec;
 pub use read::{BatchReader, read_batches};
 pub use remote_query::{Kept, Notes, OpenQuery, Outcome, Refused, RemoteColumn, RemoteQuery};

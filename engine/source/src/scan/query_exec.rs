@@ -94,10 +94,13 @@ impl RemoteQueryExec {
         accepted.then(|| format!("{}.{expr}", self.command.source))
     }
 
-    /// Whether another statement is the same, column by column; one that takes keys is not.
+    /// Whether another statement is the same, column by column; one that takes keys is not, and of a text in the source's own
+    /// language nobody knows what it does.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let takes_keys = !self.keys.is_empty() || !other.keys.is_empty();
         !takes_keys
+            && self.plan.is_some()
+            && other.plan.is_some()
             && self.command.source == other.command.source
             && self.command.texts == other.command.texts
             && self.schema == other.schema

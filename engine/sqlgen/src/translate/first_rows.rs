@@ -64,7 +64,7 @@ impl Translator<'_> {
             (keys?, values?, self.order(&first.order, &scope)?)
         };
         self.group_keys(&keys)?;
-        let place = self.database.window("row_number", &[], &DataType::UInt64);
+        let place = self.database.window("row_number", &[], &DataType::Int64);
         let mut place = self.noted(part, place)?;
         let partition = keys.iter().map(|k| k.expr.clone()).collect();
         place.expr = Expr::Window(Box::new(Window { function: place.expr, partition, order, frame: None }));

@@ -244,7 +244,7 @@ impl Translator<'_> {
         let mut relation = if input.stage == Stage::Distinct { self.wrap(input) } else { input };
         let (skip, fetch) = (skip as u64, fetch.map(|n| n as u64));
         let left = relation.select.limit.map(|n| n.saturating_sub(skip));
-        relation.select.offset += skip;
+        relation.select.offset = relation.select.offset.saturating_add(skip);
         relation.select.limit = match (left, fetch) {
             (Some(left), Some(fetch)) => Some(left.min(fetch)),
             (left, fetch) => left.or(fetch),

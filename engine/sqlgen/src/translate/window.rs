@@ -92,6 +92,7 @@ impl Translator<'_> {
         value.expr = match value.expr {
             // The cast stands around the whole function.
             Expr::CheckedCast(inner, name) => Expr::CheckedCast(Box::new(over(*inner)), name),
+            Expr::Cast(inner, name) => Expr::Cast(Box::new(over(*inner)), name),
             function => over(function),
         };
         Ok(value)

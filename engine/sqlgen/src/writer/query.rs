@@ -46,11 +46,13 @@ impl Writer<'_> {
         self.group(&select.group)?;
         self.conditions(" HAVING ", &select.having)?;
         self.order(" ORDER BY ", &select.order)?;
-        if let Some(limit) = select.limit {
+        // Servers count rows in 64 bits with a sign, and add both numbers. No table has as many.
+        let offset = select.offset.min(i64::MAX.cast_unsigned());
+        if let Some(limit) = select.limit.filter(|limit| i64::try_from(limit.saturating_add(offset)).is_ok()) {
             self.push(&format!(" LIMIT {limit}"));
         }
-        if select.offset > 0 {
-            self.push(&format!(" OFFSET {}", select.offset));
+        if offset > 0 {
+            self.push(&format!(" OFFSET {offset}"));
         }
         Ok(())
     }

@@ -49,6 +49,21 @@ fn a_block_has_all_its_clauses() {
 }
 
 #[test]
+fn more_rows_than_a_server_counts_are_no_limit() {
+    let rows = |limit: u64, offset: u64| {
+        let mut select = Select::from_table("s", "t");
+        select.columns = vec![Expr::column("a")];
+        (select.limit, select.offset) = (Some(limit), offset);
+        let written = Writer::new(&Postgres, Mode::Inline).statement(&Statement::Select(select)).unwrap().finish().text;
+        written.trim_start_matches("SELECT \"a\" FROM \"s\".\"t\"").to_owned()
+    };
+    let most = i64::MAX as u64;
+    assert_eq!(rows(most - 3, 3), " LIMIT 9223372036854775804 OFFSET 3");
+    assert_eq!(rows(most - 3, 4), " OFFSET 4");
+    assert_eq!(rows(u64::MAX, u64::MAX), " OFFSET 9223372036854775807");
+}
+
+#[test]
 fn ten_thousand_terms_fit_and_deep_nesting_is_refused() {
     let wide = Expr::Any((0..10_000).map(id_is).collect());
     assert!(write(&wide).len() > 100_000);

@@ -3,6 +3,7 @@
 
 mod limits;
 mod sources;
+mod tuples;
 mod values;
 
 use std::sync::Arc;

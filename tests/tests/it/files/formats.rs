@@ -158,3 +158,34 @@ async fn parquet_keeps_nan_binary_and_odd_names() {
     let session = over_with(dir.path(), Options::new().with("parquet_binary_as_string", "true")).await;
     assert_eq!(ordered(&session, "SELECT b || \"a \"\"b\"\"\" FROM f.public.t").await, ["x1", "y2", "z3"]);
 }
+
+/// An INTERVAL of Parquet has months, of which Arrow's reader knows nothing unless an Arrow writer says that there are none.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interval_of_parquet_is_refused_and_no_other_column() {
+    use arrow::array::{Int64Array, IntervalDayTimeArray};
+    use datafusion::parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+    let interval = arrow::datatypes::IntervalDayTime::new(2, 3);
+    let columns: [(&str, ArrayRef); 2] = [
+        ("id", Arc::new(Int64Array::from(vec![1]))),
+        ("iv", Arc::new(IntervalDayTimeArray::from(vec![interval]))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let written = |said: bool| {
+        let options = ArrowWriterOptions::new().with_skip_arrow_metadata(!said);
+        let mut writer = ArrowWriter::try_new_with_options(Vec::new(), batch.schema(), options).unwrap();
+        writer.write(&batch).unwrap();
+        writer.into_inner().unwrap()
+    };
+    let dir = folder(&[]);
+    write(dir.path(), "plain.parquet", &written(false));
+    write(dir.path(), "arrow.parquet", &written(true));
+    let session = over(dir.path()).await;
+    assert_eq!(ordered(&session, "SELECT id FROM f.public.plain").await, ["1"]);
+    assert_eq!(ordered(&session, "SELECT count(*) FROM f.public.plain").await, ["1"]);
+    let day = "SELECT iv = INTERVAL '2 days 3 milliseconds' FROM f.public.arrow";
+    assert_eq!(ordered(&session, day).await, ["true"]);
+    for sql in ["SELECT * FROM f.public.plain", "SELECT id FROM f.public.plain WHERE iv > INTERVAL '1 day'"] {
+        let e = error(&session, sql).await.to_string();
+        assert!(e.contains("\"iv\" of public.plain is an INTERVAL of Parquet"), "{e}");
+    }
+}

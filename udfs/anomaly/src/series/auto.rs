@@ -1,5 +1,7 @@
 //! The ensemble that is used unless a method is named.
 
+use headwater_timeseries::Cancel;
+
 use super::{ForecastResidual, Hampel, RelativeEntropy, SCORE_MAX, SeriesDetector, SeriesScores, status_of};
 
 /// Weighs the evidence of detectors that look for different things: windows distributed like none before (relative entropy of
@@ -26,11 +28,12 @@ impl SeriesDetector for Auto {
         "auto"
     }
 
-    fn detect(&self, values: &[f64], level: f64) -> SeriesScores {
-        let mut scores = ForecastResidual::default().detect(values, level);
+    fn detect_until(&self, values: &[f64], level: f64, cancel: &Cancel) -> SeriesScores {
+        let mut scores = ForecastResidual::default().detect_until(values, level, cancel);
         scores.status = status_of(values, super::forecast_residual::NEEDED);
-        let hampel = Hampel::default().detect(values, level).score;
-        let entropies = WINDOWS.map(|window| RelativeEntropy { window, bins: BINS }.detect(values, level).score);
+        let hampel = Hampel::default().detect_until(values, level, cancel).score;
+        let of_window = |window| RelativeEntropy { window, bins: BINS }.detect_until(values, level, cancel).score;
+        let entropies = WINDOWS.map(of_window);
         for (i, score) in scores.score.iter_mut().enumerate() {
             if score.is_nan() {
                 continue;

@@ -1,6 +1,8 @@
 //! Points where a series changes for good.
 
-use super::status_of;
+use headwater_timeseries::Cancel;
+
+use super::{CANCEL_EVERY, status_of};
 use crate::statistics::{MAD_TO_SD, finite, scale_floor, sorted};
 use crate::status::Status;
 
@@ -17,8 +19,14 @@ pub enum ChangeCost {
 
 /// Finds the segmentation of least cost.
 pub trait ChangePoints: std::fmt::Debug + Send + Sync {
-    /// The indexes at which a new segment begins, in order, and how far the series could be looked at.
-    fn detect(&self, values: &[f64]) -> (Vec<usize>, Status);
+    /// The indexes at which a new segment begins, in order, and how far the series could be looked at. Soon after `cancel`
+    /// was cancelled it ends, and what it returns is of no use.
+    fn detect_until(&self, values: &[f64], cancel: &Cancel) -> (Vec<usize>, Status);
+
+    /// The same, however long it takes.
+    fn detect(&self, values: &[f64]) -> (Vec<usize>, Status) {
+        self.detect_until(values, &Cancel::default())
+    }
 }
 
 /// PELT: the exact minimum over all segmentations of cost plus `penalty` for each change (Killick, Fearnhead, Eckley: Optimal
@@ -43,7 +51,7 @@ impl Default for Pelt {
 const VALUES_MAX: usize = 100_000;
 
 impl ChangePoints for Pelt {
-    fn detect(&self, values: &[f64]) -> (Vec<usize>, Status) {
+    fn detect_until(&self, values: &[f64], cancel: &Cancel) -> (Vec<usize>, Status) {
         let segment = self.segment_min.max(2);
         let status = match status_of(values, segment.saturating_mul(2)) {
             Status::Ok if values.len() > VALUES_MAX => Status::TooLong { most: VALUES_MAX },
@@ -57,19 +65,22 @@ impl ChangePoints for Pelt {
         let n = known.len();
         let usual = (n as f64).ln() * if self.cost == ChangeCost::Mean { 3.0 } else { 4.0 };
         let penalty = self.penalty.filter(|p| *p >= 0.0).unwrap_or(usual);
-        let changes = search(&Costs::new(&known, self.cost), n, penalty, segment);
+        let changes = search(&Costs::new(&known, self.cost), n, penalty, segment, cancel);
         (changes.into_iter().map(|at| present[at]).collect(), Status::Ok)
     }
 }
 
 /// Dynamic programming over the last change, without those that can never be best again.
-fn search(costs: &Costs, n: usize, penalty: f64, segment: usize) -> Vec<usize> {
+fn search(costs: &Costs, n: usize, penalty: f64, segment: usize, cancel: &Cancel) -> Vec<usize> {
     let mut least = vec![f64::INFINITY; n + 1];
     let mut last = vec![0usize; n + 1];
     least[0] = -penalty;
     // A start and the end from which on it can never be best again.
     let mut candidates = vec![(0usize, usize::MAX)];
     for end in segment..=n {
+        if end % CANCEL_EVERY == 0 && cancel.is_cancelled() {
+            return Vec::new();
+        }
         candidates.retain(|(_, useless_from)| end < *useless_from);
         let mut best = (f64::INFINITY, 0);
         for (start, _) in &candidates {
@@ -189,7 +200,7 @@ mod tests {
             expected.insert(0, at);
             at = last[at];
         }
-        assert_eq!(search(&costs, n, penalty, segment), expected);
+        assert_eq!(search(&costs, n, penalty, segment, &Cancel::default()), expected);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Distance from an exponentially weighted mean.
 
+use headwater_timeseries::Cancel;
+
 use super::online::{Online, Step, run};
 use super::{SeriesDetector, SeriesScores};
 
@@ -24,9 +26,9 @@ impl SeriesDetector for Ewma {
         "ewma"
     }
 
-    fn detect(&self, values: &[f64], level: f64) -> SeriesScores {
+    fn detect_until(&self, values: &[f64], level: f64, cancel: &Cancel) -> SeriesScores {
         let alpha = if self.alpha.is_nan() { Self::default().alpha } else { self.alpha.clamp(1e-6, 1.0) };
-        run(&mut State { alpha, seen: 0, mean: 0.0, variance: 0.0 }, values, NEEDED + 1, level)
+        run(&mut State { alpha, seen: 0, mean: 0.0, variance: 0.0 }, values, NEEDED + 1, level, cancel)
     }
 }
 

@@ -1,8 +1,10 @@
 //! Distance from a forecast.
 
+use headwater_timeseries::Cancel;
+
 use super::online::{Online, Step};
 use super::period::SeasonTracker;
-use super::{SCORE_MAX, SeriesDetector, SeriesScores, status_of};
+use super::{CANCEL_EVERY, SCORE_MAX, SeriesDetector, SeriesScores, status_of};
 use crate::statistics::rolling::RollingOrder;
 use crate::statistics::{finite, scale_floor};
 
@@ -34,11 +36,14 @@ impl SeriesDetector for ForecastResidual {
         "forecast"
     }
 
-    fn detect(&self, values: &[f64], level: f64) -> SeriesScores {
+    fn detect_until(&self, values: &[f64], level: f64, cancel: &Cancel) -> SeriesScores {
         let mut scores = SeriesScores::unscored(values.len(), status_of(values, NEEDED));
         let mut forecaster = Forecaster::new();
         let mut residuals = RollingOrder::new(self.window.max(WARM_UP));
         for (i, value) in values.iter().enumerate() {
+            if i % CANCEL_EVERY == 0 && cancel.is_cancelled() {
+                break;
+            }
             let Some(value) = finite(*value) else { continue };
             let Some(step) = forecaster.step(value) else { continue };
             let residual = (value - step.expected).abs();

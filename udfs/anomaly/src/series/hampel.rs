@@ -1,5 +1,7 @@
 //! Distance from the median of the last values.
 
+use headwater_timeseries::Cancel;
+
 use super::online::{Online, Step, run};
 use super::rolling_z::needed;
 use super::{SeriesDetector, SeriesScores};
@@ -27,10 +29,10 @@ impl SeriesDetector for Hampel {
         "hampel"
     }
 
-    fn detect(&self, values: &[f64], level: f64) -> SeriesScores {
+    fn detect_until(&self, values: &[f64], level: f64, cancel: &Cancel) -> SeriesScores {
         let mut state = State { order: RollingOrder::new(self.window.max(3)), needed: needed(self.window) };
         let needed = state.needed + 1;
-        run(&mut state, values, needed, level)
+        run(&mut state, values, needed, level, cancel)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Sequences unlike all others.
 
+use headwater_timeseries::Cancel;
+
 use super::calibration::TailCalibrator;
 use super::period::detect_periods;
 use super::{SeriesDetector, SeriesScores, status_of};
@@ -38,7 +40,7 @@ impl SeriesDetector for MatrixProfile {
         self.left
     }
 
-    fn detect(&self, values: &[f64], _level: f64) -> SeriesScores {
+    fn detect_until(&self, values: &[f64], _level: f64, cancel: &Cancel) -> SeriesScores {
         let window = self.window_for(values);
         let needed = 2 * window + window.div_ceil(4);
         let mut scores = SeriesScores::unscored(values.len(), status_of(values, needed));
@@ -49,7 +51,7 @@ impl SeriesDetector for MatrixProfile {
             return scores;
         }
         let Some(filled) = (if self.left { held(values) } else { interpolated(values) }) else { return scores };
-        let profile = if self.left { left_profile(&filled, window) } else { profile(&filled, window) };
+        let profile = distances(&filled, window, self.left, cancel);
         if self.left {
             let mut calibrator = TailCalibrator::new();
             for (distance, (score, value)) in profile.iter().zip(scores.score.iter_mut().zip(values).skip(window - 1)) {
@@ -83,17 +85,8 @@ fn held(values: &[f64]) -> Option<Vec<f64>> {
     Some(values.iter().scan(first, hold).collect())
 }
 
-/// Distance of each sequence to its nearest other one.
-pub(crate) fn profile(values: &[f64], window: usize) -> Vec<f64> {
-    distances(values, window, false)
-}
-
-/// Distance of each sequence to its nearest earlier one; infinite while there are none.
-pub(crate) fn left_profile(values: &[f64], window: usize) -> Vec<f64> {
-    distances(values, window, true)
-}
-
-fn distances(values: &[f64], window: usize, left: bool) -> Vec<f64> {
+/// Distance of each sequence to its nearest other one; with `left` to its nearest earlier one, infinite while there are none.
+fn distances(values: &[f64], window: usize, left: bool, cancel: &Cancel) -> Vec<f64> {
     let n = (values.len() + 1).saturating_sub(window);
     let mut best = vec![f64::NEG_INFINITY; n];
     if n == 0 {
@@ -101,6 +94,9 @@ fn distances(values: &[f64], window: usize, left: bool) -> Vec<f64> {
     }
     let sequences = Sequences::new(values, window, left);
     for lag in window.div_ceil(4) + 1..n {
+        if cancel.is_cancelled() {
+            break;
+        }
         sequences.diagonal(lag, left, &mut best);
     }
     if left {
@@ -184,7 +180,8 @@ mod tests {
         };
         let all: Vec<Vec<f64>> = values.windows(window).map(normal).collect();
         let far = |i: usize, j: usize| all[i].iter().zip(&all[j]).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
-        let (both, left) = (profile(&values, window), left_profile(&values, window));
+        let (both, left) =
+            (distances(&values, window, false, &Cancel::default()), distances(&values, window, true, &Cancel::default()));
         for i in 0..all.len() {
             let nearest = |earlier: bool| {
                 let others = (0..all.len()).filter(|j| i.abs_diff(*j) > 2 && (!earlier || *j < i));

@@ -48,8 +48,13 @@ pub use rolling_z::RollingZ;
 pub use seasonal_esd::SeasonalEsd;
 pub use sub_pca::SubPca;
 
+use headwater_timeseries::Cancel;
+
 use crate::statistics;
 use crate::status::Status;
+
+/// Values between two looks at a flag.
+const CANCEL_EVERY: usize = 1024;
 
 /// No score is larger: a tail probability of 1e-100.
 pub const SCORE_MAX: f64 = 100.0;
@@ -81,8 +86,14 @@ pub trait SeriesDetector: Debug + Send + Sync {
         true
     }
 
-    /// Scores every value. `level` is the probability, say 0.99, from which a point counts as anomalous.
-    fn detect(&self, values: &[f64], level: f64) -> SeriesScores;
+    /// Scores every value. `level` is the probability, say 0.99, from which a point counts as anomalous. Soon after `cancel`
+    /// was cancelled it ends, and what it returns is of no use.
+    fn detect_until(&self, values: &[f64], level: f64, cancel: &Cancel) -> SeriesScores;
+
+    /// Scores every value, however long it takes.
+    fn detect(&self, values: &[f64], level: f64) -> SeriesScores {
+        self.detect_until(values, level, &Cancel::default())
+    }
 }
 
 /// What a detector says of each value of a series. Where it says nothing there is NaN.

@@ -1,7 +1,9 @@
 //! Causal detectors: one value at a time, so that nothing of the future can leak in.
 
+use headwater_timeseries::Cancel;
+
 use super::calibration::TailCalibrator;
-use super::{SeriesScores, status_of};
+use super::{CANCEL_EVERY, SeriesScores, status_of};
 use crate::statistics::finite;
 
 /// What a causal detector says of a value, from earlier values only.
@@ -35,10 +37,13 @@ pub(crate) trait Online {
 }
 
 /// Scores a series with a causal detector and calibrates its deviations by those before.
-pub(crate) fn run(online: &mut impl Online, values: &[f64], needed: usize, level: f64) -> SeriesScores {
+pub(crate) fn run(online: &mut impl Online, values: &[f64], needed: usize, level: f64, cancel: &Cancel) -> SeriesScores {
     let mut scores = SeriesScores::unscored(values.len(), status_of(values, needed));
     let mut calibrator = TailCalibrator::new();
     for (i, value) in values.iter().enumerate() {
+        if i % CANCEL_EVERY == 0 && cancel.is_cancelled() {
+            break;
+        }
         let Some(step) = finite(*value).and_then(|v| online.step(v)) else { continue };
         let bound = calibrator.deviation_at(level) * step.scale;
         scores.expected[i] = step.expected;

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use headwater_timeseries::Cancel;
+
 use super::online::{Online, Step, run};
 use super::{SeriesDetector, SeriesScores};
 use crate::statistics::random::Random;
@@ -37,9 +39,9 @@ impl SeriesDetector for RandomCutForest {
         "random_cut_forest"
     }
 
-    fn detect(&self, values: &[f64], level: f64) -> SeriesScores {
+    fn detect_until(&self, values: &[f64], level: f64, cancel: &Cancel) -> SeriesScores {
         let mut forest = Forest::new(*self);
-        run(&mut forest, values, WARM_UP + self.shingle.max(1), level)
+        run(&mut forest, values, WARM_UP + self.shingle.max(1), level, cancel)
     }
 }
 

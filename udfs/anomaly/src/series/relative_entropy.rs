@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{SCORE_MAX, SeriesDetector, SeriesScores, status_of};
+use headwater_timeseries::Cancel;
+
+use super::{CANCEL_EVERY, SCORE_MAX, SeriesDetector, SeriesScores, status_of};
 use crate::statistics::special::chi_squared_surprise;
 use crate::statistics::{finite, sorted};
 
@@ -33,10 +35,13 @@ impl SeriesDetector for RelativeEntropy {
         "relative_entropy"
     }
 
-    fn detect(&self, values: &[f64], _level: f64) -> SeriesScores {
+    fn detect_until(&self, values: &[f64], _level: f64, cancel: &Cancel) -> SeriesScores {
         let mut kinds = Kinds::new(*self);
         let mut scores = SeriesScores::unscored(values.len(), status_of(values, kinds.window + 1));
-        for (value, score) in values.iter().zip(&mut scores.score) {
+        for (i, (value, score)) in values.iter().zip(&mut scores.score).enumerate() {
+            if i % CANCEL_EVERY == 0 && cancel.is_cancelled() {
+                break;
+            }
             if let Some(surprise) = finite(*value).and_then(|v| kinds.step(v)) {
                 *score = surprise;
             }

@@ -1,5 +1,7 @@
 //! Distance from the mean of the last values.
 
+use headwater_timeseries::Cancel;
+
 use super::online::{Online, Step, run};
 use super::{SeriesDetector, SeriesScores};
 use crate::statistics::rolling::RollingMoments;
@@ -22,10 +24,10 @@ impl SeriesDetector for RollingZ {
         "zscore"
     }
 
-    fn detect(&self, values: &[f64], level: f64) -> SeriesScores {
+    fn detect_until(&self, values: &[f64], level: f64, cancel: &Cancel) -> SeriesScores {
         let mut state = State { moments: RollingMoments::new(self.window.max(3)), needed: needed(self.window) };
         let needed = state.needed + 1;
-        run(&mut state, values, needed, level)
+        run(&mut state, values, needed, level, cancel)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Outliers beside season and median.
 
+use headwater_timeseries::Cancel;
+
 use super::period::detect_periods;
 use super::{SCORE_MAX, SeriesDetector, SeriesScores, status_of};
 use crate::statistics::special::{student_t_upper, two_sided_z};
@@ -38,7 +40,7 @@ impl SeriesDetector for SeasonalEsd {
         false
     }
 
-    fn detect(&self, values: &[f64], level: f64) -> SeriesScores {
+    fn detect_until(&self, values: &[f64], level: f64, _cancel: &Cancel) -> SeriesScores {
         let mut scores = SeriesScores::unscored(values.len(), status_of(values, NEEDED));
         if matches!(scores.status, Status::Empty | Status::AllMissing | Status::TooShort { .. }) {
             return scores;

@@ -1,5 +1,7 @@
 //! Sequences that a few components do not explain.
 
+use headwater_timeseries::Cancel;
+
 use super::calibration::TailCalibrator;
 use super::period::detect_periods;
 use super::{SeriesDetector, SeriesScores, status_of};
@@ -31,7 +33,7 @@ impl SeriesDetector for SubPca {
         false
     }
 
-    fn detect(&self, values: &[f64], _level: f64) -> SeriesScores {
+    fn detect_until(&self, values: &[f64], _level: f64, cancel: &Cancel) -> SeriesScores {
         let of_season = || detect_periods(values, 1).periods.first().map(|p| p.length);
         let window = self.window.or_else(of_season).unwrap_or(WINDOW).clamp(4, WINDOW_MAX);
         let mut scores = SeriesScores::unscored(values.len(), status_of(values, 3 * window));
@@ -42,7 +44,7 @@ impl SeriesDetector for SubPca {
             return scores;
         }
         let Some(filled) = interpolated(values) else { return scores };
-        let deviations = of_points(&of_sequences(&standardized(&filled), window), window);
+        let deviations = of_points(&of_sequences(&standardized(&filled), window, cancel), window);
         let surprises = TailCalibrator::of_all(&deviations);
         scores.score = surprises.into_iter().zip(values).map(|(s, v)| if v.is_finite() { s } else { f64::NAN }).collect();
         scores
@@ -57,13 +59,16 @@ fn standardized(values: &[f64]) -> Vec<f64> {
 }
 
 /// Sum of squared standardized coordinates of each sequence.
-fn of_sequences(values: &[f64], window: usize) -> Vec<f64> {
+fn of_sequences(values: &[f64], window: usize, cancel: &Cancel) -> Vec<f64> {
     let count = values.len() + 1 - window;
     let means: Vec<f64> = (0..window).map(|i| mean(&values[i..i + count])).collect();
-    let components = symmetric_eigen(covariance(values, window, &means), window);
+    let components = symmetric_eigen(covariance(values, window, &means), window, cancel);
     let least = components.first().map_or(0.0, |c| c.0) * VARIANCE_MIN;
     let mut sums = vec![0.0; count];
     for (variance, direction) in components.iter().filter(|c| c.0 > least && c.0 > 0.0) {
+        if cancel.is_cancelled() {
+            break;
+        }
         let offset: f64 = direction.iter().zip(&means).map(|(d, m)| d * m).sum();
         for (sum, sequence) in sums.iter_mut().zip(values.windows(window)) {
             let coordinate = direction.iter().zip(sequence).map(|(d, v)| d * v).sum::<f64>() - offset;

@@ -1,8 +1,10 @@
 //! Eigenvalues of symmetric matrices.
 
+use headwater_timeseries::Cancel;
+
 /// Eigenvalues of a symmetric matrix (row by row), largest first, and the eigenvector of each, by cyclic Jacobi rotations
-/// (Golub and Van Loan, 8.5). O(n³) a sweep, a handful of sweeps.
-pub(crate) fn symmetric_eigen(mut a: Vec<f64>, n: usize) -> Vec<(f64, Vec<f64>)> {
+/// (Golub and Van Loan, 8.5); unfinished once cancelled. O(n³) a sweep, a handful of sweeps.
+pub(crate) fn symmetric_eigen(mut a: Vec<f64>, n: usize, cancel: &Cancel) -> Vec<(f64, Vec<f64>)> {
     const SWEEPS_MAX: usize = 50;
     let mut v = vec![0.0; n * n];
     for i in 0..n {
@@ -11,10 +13,13 @@ pub(crate) fn symmetric_eigen(mut a: Vec<f64>, n: usize) -> Vec<(f64, Vec<f64>)>
     for _ in 0..SWEEPS_MAX {
         let outside: f64 = (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| a[i * n + j].powi(2)).sum();
         let inside: f64 = (0..n).map(|i| a[i * n + i].powi(2)).sum();
-        if outside <= inside * 1e-26 {
+        if outside <= inside * 1e-26 || cancel.is_cancelled() {
             break;
         }
         for p in 0..n {
+            if cancel.is_cancelled() {
+                break;
+            }
             for q in p + 1..n {
                 rotate(&mut a, &mut v, n, p, q);
             }
@@ -56,7 +61,7 @@ mod tests {
         let n = 6;
         let a: Vec<f64> =
             (0..n * n).map(|i| ((i / n) * (i % n)) as f64 % 5.0 + if i / n == i % n { 3.0 } else { 0.0 }).collect();
-        let pairs = symmetric_eigen(a.clone(), n);
+        let pairs = symmetric_eigen(a.clone(), n, &Cancel::default());
         assert!(pairs.windows(2).all(|w| w[0].0 >= w[1].0));
         for i in 0..n {
             for j in 0..n {
@@ -68,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_matrix_of_zeros_has_zero_eigenvalues() {
-        assert!(symmetric_eigen(vec![0.0; 4], 2).iter().all(|p| p.0 == 0.0));
-        assert!(symmetric_eigen(Vec::new(), 0).is_empty());
+        assert!(symmetric_eigen(vec![0.0; 4], 2, &Cancel::default()).iter().all(|p| p.0 == 0.0));
+        assert!(symmetric_eigen(Vec::new(), 0, &Cancel::default()).is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! Columns as a fit sees them.
 
-use crate::statistics::finite;
+use crate::statistics::{finite, mean};
 use crate::status::Status;
 
 /// How the values of a column are made ready: missing ones replaced, infinite ones bounded, the rest moved to where
@@ -70,6 +70,18 @@ impl Columns {
             return Err(Status::Constant);
         }
         Ok(Self { width: columns.len(), used })
+    }
+
+    /// Mean and standard deviation of each column.
+    pub(super) fn scales(&self, columns: &[&[f64]]) -> Vec<(f64, f64)> {
+        let scale = |(i, column): &(usize, Column)| {
+            let values = column.values(columns[*i]);
+            let center = mean(&values);
+            let range = column.high - column.low;
+            let variance = values.iter().map(|v| ((v - center) / range).powi(2)).sum::<f64>() / values.len() as f64;
+            (center, range * variance.sqrt())
+        };
+        self.used.iter().map(scale).collect()
     }
 
     /// The number of rows, when there are as many columns as in the fit.

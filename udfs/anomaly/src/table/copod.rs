@@ -1,5 +1,7 @@
 //! Rows with values in the tails of their columns, by the copula's rule.
 
+use headwater_timeseries::Cancel;
+
 use super::ecod::{FittedTails, fit_score};
 use super::tails::Tail;
 use super::{FittedDetector, TableDetector, TableScores};
@@ -22,11 +24,11 @@ impl TableDetector for Copod {
         "copod"
     }
 
-    fn fit(&self, columns: &[&[f64]]) -> Result<Box<dyn FittedDetector>, Status> {
+    fn fit_until(&self, columns: &[&[f64]], _cancel: &Cancel) -> Result<Box<dyn FittedDetector>, Status> {
         Ok(Box::new(FittedTails::fit(columns, rule)?))
     }
 
-    fn fit_score(&self, columns: &[&[f64]]) -> TableScores {
+    fn fit_score_until(&self, columns: &[&[f64]], _cancel: &Cancel) -> TableScores {
         fit_score(columns, rule)
     }
 }

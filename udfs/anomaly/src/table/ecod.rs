@@ -1,5 +1,7 @@
 //! Rows with values in the tails of their columns.
 
+use headwater_timeseries::Cancel;
+
 use super::columns::Columns;
 use super::tails::{Tail, Tails};
 use super::{FittedDetector, TableDetector, TableScores};
@@ -27,11 +29,11 @@ impl TableDetector for Ecod {
         "ecod"
     }
 
-    fn fit(&self, columns: &[&[f64]]) -> Result<Box<dyn FittedDetector>, Status> {
+    fn fit_until(&self, columns: &[&[f64]], _cancel: &Cancel) -> Result<Box<dyn FittedDetector>, Status> {
         Ok(Box::new(FittedTails::fit(columns, rule)?))
     }
 
-    fn fit_score(&self, columns: &[&[f64]]) -> TableScores {
+    fn fit_score_until(&self, columns: &[&[f64]], _cancel: &Cancel) -> TableScores {
         fit_score(columns, rule)
     }
 }
@@ -59,7 +61,7 @@ impl FittedTails {
 }
 
 impl FittedDetector for FittedTails {
-    fn score(&self, columns: &[&[f64]]) -> TableScores {
+    fn score_until(&self, columns: &[&[f64]], _cancel: &Cancel) -> TableScores {
         let rows = match self.columns.rows_like(columns) {
             Ok(rows) => rows,
             Err(status) => return TableScores::unscored(columns.first().map_or(0, |c| c.len()), status),

@@ -1,5 +1,7 @@
 //! Rows with values in rare bins of their columns.
 
+use headwater_timeseries::Cancel;
+
 use super::columns::{Column, Columns};
 use super::{FittedDetector, TableDetector, TableScores};
 use crate::status::Status;
@@ -28,7 +30,7 @@ impl TableDetector for Hbos {
         "hbos"
     }
 
-    fn fit(&self, columns: &[&[f64]]) -> Result<Box<dyn FittedDetector>, Status> {
+    fn fit_until(&self, columns: &[&[f64]], _cancel: &Cancel) -> Result<Box<dyn FittedDetector>, Status> {
         let known = Columns::of(columns, 2)?;
         let bins = self.bins.clamp(2, 10_000);
         let alpha = if self.alpha > 0.0 { self.alpha.min(1e6) } else { Self::default().alpha };
@@ -61,7 +63,7 @@ struct Fitted {
 }
 
 impl FittedDetector for Fitted {
-    fn score(&self, columns: &[&[f64]]) -> TableScores {
+    fn score_until(&self, columns: &[&[f64]], _cancel: &Cancel) -> TableScores {
         let rows = match self.columns.rows_like(columns) {
             Ok(rows) => rows,
             Err(status) => return TableScores::unscored(columns.first().map_or(0, |c| c.len()), status),

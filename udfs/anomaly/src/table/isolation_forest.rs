@@ -3,6 +3,8 @@
 mod forest;
 mod grow;
 
+use headwater_timeseries::Cancel;
+
 use super::columns::Columns;
 use super::{FittedDetector, TableDetector, TableScores};
 use crate::status::Status;
@@ -42,14 +44,14 @@ impl TableDetector for IsolationForest {
         "iforest"
     }
 
-    fn fit(&self, columns: &[&[f64]]) -> Result<Box<dyn FittedDetector>, Status> {
+    fn fit_until(&self, columns: &[&[f64]], cancel: &Cancel) -> Result<Box<dyn FittedDetector>, Status> {
         let known = Columns::of(columns, 2)?;
         let rows = known.rows_like(columns)?;
         if rows > ROWS_MAX {
             return Err(Status::TooLong { most: ROWS_MAX });
         }
         let sample = self.sample.clamp(2, SAMPLE_MAX).min(rows);
-        let forest = grow::forest(&known, columns, self.trees.clamp(1, TREES_MAX), sample, self.seed);
+        let forest = grow::forest(&known, columns, self.trees.clamp(1, TREES_MAX), sample, self.seed, cancel);
         Ok(Box::new(Fitted { columns: known, forest }))
     }
 }
@@ -61,9 +63,9 @@ struct Fitted {
 }
 
 impl FittedDetector for Fitted {
-    fn score(&self, columns: &[&[f64]]) -> TableScores {
+    fn score_until(&self, columns: &[&[f64]], cancel: &Cancel) -> TableScores {
         match self.columns.rows_like(columns) {
-            Ok(rows) => TableScores::of(self.forest.score(&self.columns, columns, rows)),
+            Ok(rows) => TableScores::of(self.forest.score(&self.columns, columns, rows, cancel)),
             Err(status) => TableScores::unscored(columns.first().map_or(0, |c| c.len()), status),
         }
     }

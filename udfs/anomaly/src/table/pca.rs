@@ -1,9 +1,10 @@
 //! Rows that lie far out along a component.
 
+use headwater_timeseries::Cancel;
+
 use super::columns::Columns;
 use super::{FittedDetector, TableDetector, TableScores};
 use crate::statistics::linalg::symmetric_eigen;
-use crate::statistics::mean;
 use crate::status::Status;
 
 /// Principal components of the standardized columns (Shyu, Chen, Sarinnapakorn, Chang: A novel anomaly detection scheme based on
@@ -22,31 +23,27 @@ impl TableDetector for Pca {
         "pca"
     }
 
-    fn fit(&self, columns: &[&[f64]]) -> Result<Box<dyn FittedDetector>, Status> {
+    fn fit_until(&self, columns: &[&[f64]], cancel: &Cancel) -> Result<Box<dyn FittedDetector>, Status> {
         let known = Columns::of(columns, 3)?;
         if known.used.len() > COLUMNS_MAX {
             return Err(Status::TooLong { most: COLUMNS_MAX });
         }
-        let mut scales = Vec::with_capacity(known.used.len());
-        for (i, column) in &known.used {
-            let values = column.values(columns[*i]);
-            let center = mean(&values);
-            let range = column.high - column.low;
-            let variance = values.iter().map(|v| ((v - center) / range).powi(2)).sum::<f64>() / values.len() as f64;
-            scales.push((center, range * variance.sqrt()));
-        }
+        let scales = known.scales(columns);
         let mut fitted = Fitted { columns: known, scales, components: Vec::new() };
         let standardized = fitted.standardized(columns);
         let width = standardized.len();
         let mut matrix = vec![0.0; width * width];
         for i in 0..width {
+            if cancel.is_cancelled() {
+                break;
+            }
             for j in 0..=i {
                 let product: f64 = standardized[i].iter().zip(&standardized[j]).map(|(a, b)| a * b).sum();
                 matrix[i * width + j] = product / standardized[i].len() as f64;
                 matrix[j * width + i] = matrix[i * width + j];
             }
         }
-        let components = symmetric_eigen(matrix, width);
+        let components = symmetric_eigen(matrix, width, cancel);
         let least = components.first().map_or(0.0, |c| c.0) * VARIANCE_MIN;
         fitted.components = components.into_iter().filter(|c| c.0 > least && c.0 > 0.0).collect();
         Ok(Box::new(fitted))
@@ -71,7 +68,7 @@ impl Fitted {
 }
 
 impl FittedDetector for Fitted {
-    fn score(&self, columns: &[&[f64]]) -> TableScores {
+    fn score_until(&self, columns: &[&[f64]], cancel: &Cancel) -> TableScores {
         let rows = match self.columns.rows_like(columns) {
             Ok(rows) => rows,
             Err(status) => return TableScores::unscored(columns.first().map_or(0, |c| c.len()), status),
@@ -80,6 +77,9 @@ impl FittedDetector for Fitted {
         let mut scores = vec![0.0; rows];
         let mut coordinates = vec![0.0; rows];
         for (variance, direction) in &self.components {
+            if cancel.is_cancelled() {
+                break;
+            }
             coordinates.fill(0.0);
             for (share, column) in direction.iter().zip(&standardized) {
                 coordinates.iter_mut().zip(column).for_each(|(sum, v)| *sum += share * v);

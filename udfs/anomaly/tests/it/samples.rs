@@ -4,7 +4,7 @@ use headwater_anomaly::series::{
     Auto, Ewma, ForecastResidual, Hampel, MatrixProfile, RandomCutForest, RelativeEntropy, RollingZ, SeasonalEsd,
     SeriesDetector, SubPca,
 };
-use headwater_anomaly::table::{Copod, Ecod, Hbos, IsolationForest, Pca, TableDetector};
+use headwater_anomaly::table::{Copod, Ecod, Hbos, IsolationForest, Pca, TableDetector, Vae};
 
 /// Every detector of series.
 pub(crate) fn series_detectors() -> Vec<Box<dyn SeriesDetector>> {
@@ -25,7 +25,14 @@ pub(crate) fn series_detectors() -> Vec<Box<dyn SeriesDetector>> {
 
 /// Every detector of tables.
 pub(crate) fn table_detectors() -> Vec<Box<dyn TableDetector>> {
-    vec![Box::new(IsolationForest::default()), Box::new(Ecod), Box::new(Copod), Box::new(Hbos::default()), Box::new(Pca)]
+    vec![
+        Box::new(IsolationForest::default()),
+        Box::new(Ecod),
+        Box::new(Copod),
+        Box::new(Hbos::default()),
+        Box::new(Pca),
+        Box::new(Vae { steps: 50, ..Vae::default() }),
+    ]
 }
 
 /// A season of 24 with noise that is the same in every run.

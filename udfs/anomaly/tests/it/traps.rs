@@ -3,6 +3,7 @@
 use headwater_anomaly::Status;
 use headwater_anomaly::series::{ChangePoints, Pelt, SeriesDetector, detect_periods};
 use headwater_anomaly::table::{IsolationForest, Pca, TableDetector};
+use headwater_timeseries::Cancel;
 
 use crate::samples::{seasonal, series_detectors, table_detectors};
 
@@ -209,4 +210,22 @@ fn contamination_names_the_score_that_its_share_exceeds() {
     let threshold = scores.threshold(0.01);
     assert_eq!(scores.score.iter().filter(|s| **s > threshold).count(), 10);
     assert!(scores.score[999] > threshold);
+}
+
+/// Who cancels does not look at the scores; they must end soon and break nothing.
+#[test]
+fn cancelled_detectors_end_without_scores() {
+    let values: Vec<f64> = (0..150_000).map(|i| f64::from(i * 7919 % 1013)).collect();
+    let cancel = Cancel::default();
+    cancel.cancel();
+    for detector in series_detectors().iter().filter(|d| !matches!(d.name(), "seasonal_esd" | "sub_pca")) {
+        let found = detector.detect_until(&values, 0.99, &cancel);
+        let scored = found.score.iter().filter(|s| s.is_finite()).count();
+        assert!(found.score.len() == values.len() && scored == 0, "{}: {scored}", detector.name());
+    }
+    let columns: Vec<&[f64]> = vec![&values, &values];
+    for detector in table_detectors() {
+        assert!(detector.fit_score_until(&columns, &cancel).score.len() <= values.len(), "{}", detector.name());
+    }
+    assert!(Pelt::default().detect_until(&values[..50_000], &cancel).0.is_empty());
 }

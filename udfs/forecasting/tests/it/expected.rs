@@ -1,4 +1,4 @@
-//! Forecasts, decompositions and statistics are those of statsforecast and statsmodels on the same series
+//! Forecasts, decompositions and statistics are those of statsforecast, statsmodels and prophet on the same series
 //! (`../fixtures/make.py` says which versions).
 #![allow(clippy::unwrap_used, reason = "what tests share may panic as tests do")]
 
@@ -65,6 +65,12 @@ fn compare(names: &[String], forecaster: impl Fn(&str, usize) -> Box<dyn Forecas
         }
     }
     assert!(compared > 0 && far.is_empty(), "{compared} compared; {far:#?}");
+}
+
+#[test]
+fn the_additive_model_forecasts_as_prophet_does() {
+    let method = |what: &str, _| Method::named(what).unwrap().forecaster(6);
+    compare(&names(&["prophet"]), method, 0.3, Some(1.5));
 }
 
 fn names(list: &[&str]) -> Vec<String> {

@@ -51,6 +51,11 @@ pub(super) fn bind(arguments: &Arguments, fields: &[Arc<Field>], publication: Pu
     }
     let target = arguments.text("target")?.ok_or_else(|| arguments.missing("target"))?.to_owned();
     let algorithm = arguments.text("algorithm")?.unwrap_or("auto").to_owned();
+    if algorithm == forecast::GLOBAL {
+        return Err(Error::unsupported(format!(
+            "algorithm = '{algorithm}' cannot be stored; use FORECAST(..., model => '{algorithm}')"
+        )));
+    }
     let forecast = translated(&forecast::DEFINITION, arguments, "model", fields)?;
     let folds = Constant::Number(arguments.count("folds", 1..=100, FOLDS_USUAL)?.to_string());
     let mut measuring = measured(arguments);

@@ -7,6 +7,8 @@ mod accuracy;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod global;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod pipeline;

@@ -20,11 +20,11 @@ use headwater_common::Error;
 use super::slot::KeySlot;
 use crate::error::ErrorExt;
 
-/// One key of a join whose values are gathered.
+/// One key of a join whose values are gathered, or several whose values are gathered together.
 #[derive(Debug, Clone)]
 pub struct CollectedKey {
-    /// The key over the columns of the build side.
-    pub expr: Arc<dyn PhysicalExpr>,
+    /// The key over the columns of the build side; of tuples one for each place.
+    pub exprs: Vec<Arc<dyn PhysicalExpr>>,
     /// The columns that it restricts, as a user reads them.
     pub into: String,
     /// Where its values go.
@@ -50,7 +50,11 @@ impl CollectKeysExec {
 
 impl DisplayAs for CollectKeysExec {
     fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys: Vec<String> = self.keys.iter().map(|key| format!("keys from {} into {}", key.expr, key.into)).collect();
+        let of = |key: &CollectedKey| match key.exprs.as_slice() {
+            [expr] => format!("keys from {expr} into {}", key.into),
+            exprs => format!("tuples of {}", exprs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")),
+        };
+        let keys: Vec<String> = self.keys.iter().map(of).collect();
         if matches!(t, DisplayFormatType::TreeRender) {
             return write!(f, "{}", keys.join("\n"));
         }
@@ -83,8 +87,8 @@ impl ExecutionPlan for CollectKeysExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        for key in self.keys.iter() {
-            if f(&key.expr)? == TreeNodeRecursion::Stop {
+        for expr in self.keys.iter().flat_map(|key| &key.exprs) {
+            if f(expr)? == TreeNodeRecursion::Stop {
                 return Ok(TreeNodeRecursion::Stop);
             }
         }
@@ -126,7 +130,8 @@ struct Collecting {
 impl Collecting {
     fn add(&self, batch: &RecordBatch) {
         for key in self.keys.iter() {
-            let values = key.expr.evaluate(batch).and_then(|v| v.into_array(batch.num_rows()));
+            let value = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(batch)?.into_array(batch.num_rows());
+            let values = key.exprs.iter().map(value).collect::<Result<Vec<_>>>();
             // An error of the key is the join's to report.
             if values.and_then(|values| key.keys.add(&values)).is_err() {
                 key.keys.give_up();

@@ -17,7 +17,8 @@ pub use slot::KeySlot;
 use slot::Keys;
 
 pub(super) use keyed::{KeyedLeaf, Reading, keyed_stream};
-pub(super) use restrict::{Facts, Restriction, restriction, sample_filters};
+pub(crate) use restrict::sample_filters;
+pub(super) use restrict::{Facts, Restriction, restriction};
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,6 +36,17 @@ pub struct KeyFilter {
     pub from: String,
     /// Where they will be.
     pub keys: Arc<KeySlot>,
+    /// The same keys together with those of other columns of the same join.
+    pub tuple: Option<TupleKey>,
+}
+
+/// One of several keys of a join, whose values are also gathered together.
+#[derive(Debug, Clone)]
+pub struct TupleKey {
+    /// Where the tuples will be.
+    pub tuples: Arc<KeySlot>,
+    /// Its place in them.
+    pub place: usize,
 }
 
 /// The type of the values that an array of this type holds: a dictionary's are those of its value type.

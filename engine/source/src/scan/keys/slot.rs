@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
-use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::array::{Array, ArrayRef, StructArray};
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
@@ -81,6 +82,12 @@ impl KeySlot {
         Ok(Self { data_type, nulls_match: false, state: Mutex::new(state), done: watch::Sender::new(None) })
     }
 
+    /// An empty slot for tuples of keys of these types.
+    pub fn of_tuples(types: &[DataType]) -> Result<Self> {
+        let field = |(i, t): (usize, &DataType)| Field::new(i.to_string(), value_type(t).clone(), true);
+        Self::try_new(&DataType::Struct(types.iter().enumerate().map(field).collect()))
+    }
+
     /// The same for a join that finds nulls equal.
     #[must_use]
     pub fn nulls_match(mut self, yes: bool) -> Self {
@@ -104,13 +111,18 @@ impl KeySlot {
         }
     }
 
-    /// Adds the keys of a batch.
-    pub(super) fn add(&self, array: &ArrayRef) -> Result<()> {
+    /// Adds the keys of a batch: one column, or one for each place of tuples.
+    pub(super) fn add(&self, arrays: &[ArrayRef]) -> Result<()> {
         let mut state = self.state.lock();
         if state.given_up {
             return Ok(());
         }
-        let array = if *array.data_type() == self.data_type { Arc::clone(array) } else { cast(array, &self.data_type)? };
+        let array = match (arrays, &self.data_type) {
+            ([array], _) if *array.data_type() == self.data_type => Arc::clone(array),
+            ([array], data_type) => cast(array, data_type)?,
+            (several, DataType::Struct(fields)) => tuples(several, fields)?,
+            _ => return datafusion::common::internal_err!("several columns for one key"),
+        };
         if !state.add(&array)? {
             self.give_up_with(&mut state);
         }
@@ -134,7 +146,7 @@ impl KeySlot {
     }
 
     /// The keys will not be known.
-    pub(super) fn give_up(&self) {
+    pub fn give_up(&self) {
         self.give_up_with(&mut self.state.lock());
     }
 
@@ -151,6 +163,14 @@ impl KeySlot {
         let found = done.wait_for(Option::is_some).await;
         found.ok().and_then(|keys| keys.clone()).unwrap_or(Keys::Unknown)
     }
+}
+
+/// Tuples of columns; one with a null is null, because it equals nothing.
+fn tuples(arrays: &[ArrayRef], fields: &Fields) -> Result<ArrayRef> {
+    let columns = arrays.iter().zip(fields).map(|(array, field)| cast(array, field.data_type()));
+    let columns = columns.collect::<Result<Vec<ArrayRef>, _>>()?;
+    let nulls = columns.iter().fold(None, |all, c| NullBuffer::union(all.as_ref(), c.logical_nulls().as_ref()));
+    Ok(Arc::new(StructArray::try_new(fields.clone(), columns, nulls)?))
 }
 
 impl State {
@@ -210,9 +230,9 @@ mod tests {
             let slot = KeySlot::try_new(&DataType::Int64).unwrap().nulls_match(nulls_match);
             slot.begin(0, &pool());
             slot.begin(1, &pool());
-            slot.add(&array(&[Some(3), None, Some(-1)])).unwrap();
+            slot.add(&[array(&[Some(3), None, Some(-1)])]).unwrap();
             slot.end(2);
-            slot.add(&array(&[Some(3), Some(2)])).unwrap();
+            slot.add(&[array(&[Some(3), Some(2)])]).unwrap();
             slot.end(2);
             let Some(Keys::All { values, null }) = found(&slot) else { panic!("no keys") };
             assert_eq!(values.as_primitive::<Int64Type>().values().to_vec(), [-1, 2, 3]);
@@ -224,19 +244,33 @@ mod tests {
     fn what_cannot_be_known_is_not_waited_for() {
         let twice = KeySlot::try_new(&DataType::Int64).unwrap();
         twice.begin(0, &pool());
-        twice.add(&array(&[Some(1)])).unwrap();
+        twice.add(&[array(&[Some(1)])]).unwrap();
         twice.end(1);
         twice.begin(0, &pool());
         assert!(matches!(found(&twice), Some(Keys::Unknown)));
 
         let many = KeySlot::try_new(&DataType::Int64).unwrap();
         many.begin(0, &pool());
-        many.add(&(Arc::new((0..200_001i64).collect::<Int64Array>()) as ArrayRef)).unwrap();
+        many.add(&[Arc::new((0..200_001i64).collect::<Int64Array>()) as ArrayRef]).unwrap();
         assert!(matches!(found(&many), Some(Keys::Unknown)));
 
         let poor = KeySlot::try_new(&DataType::Utf8).unwrap();
         poor.begin(0, &(Arc::new(GreedyMemoryPool::new(10)) as Arc<dyn MemoryPool>));
-        poor.add(&(Arc::new(StringArray::from(vec!["a", "b"])) as ArrayRef)).unwrap();
+        poor.add(&[Arc::new(StringArray::from(vec!["a", "b"])) as ArrayRef]).unwrap();
         assert!(matches!(found(&poor), Some(Keys::Unknown)));
+    }
+
+    #[test]
+    fn tuples_with_a_null_are_none() {
+        let slot = KeySlot::of_tuples(&[DataType::Int64, DataType::Utf8]).unwrap();
+        slot.begin(0, &pool());
+        let texts = Arc::new(StringArray::from(vec![Some("a"), Some("b"), None, Some("a")])) as ArrayRef;
+        slot.add(&[array(&[Some(1), None, Some(3), Some(1)]), texts]).unwrap();
+        slot.end(1);
+        let Some(Keys::All { values, null }) = found(&slot) else { panic!("no keys") };
+        assert_eq!((values.len(), null), (1, false));
+        let tuple = values.as_struct();
+        assert_eq!(tuple.column(0).as_primitive::<Int64Type>().value(0), 1);
+        assert_eq!(tuple.column(1).as_string::<i32>().value(0), "a");
     }
 }

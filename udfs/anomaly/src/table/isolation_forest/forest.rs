@@ -1,5 +1,7 @@
 //! Walking the trees, many rows at a time.
 
+use headwater_timeseries::Cancel;
+
 use super::super::columns::{Column, Columns};
 
 /// Cuts on the way to a leaf; enough for 256 rows.
@@ -44,20 +46,26 @@ pub(super) fn scaled(column: &Column, value: f64) -> f32 {
 }
 
 impl Forest {
-    pub(super) fn score(&self, known: &Columns, columns: &[&[f64]], rows: usize) -> Vec<f64> {
+    pub(super) fn score(&self, known: &Columns, columns: &[&[f64]], rows: usize, cancel: &Cancel) -> Vec<f64> {
         match known.used.len() {
-            0..=4 => self.score_narrow::<4>(known, columns, rows),
-            5..=16 => self.score_narrow::<16>(known, columns, rows),
-            17..=64 => self.score_narrow::<64>(known, columns, rows),
-            _ => self.score_wide(known, columns, rows),
+            0..=4 => self.score_narrow::<4>(known, columns, rows, cancel),
+            5..=16 => self.score_narrow::<16>(known, columns, rows, cancel),
+            17..=64 => self.score_narrow::<64>(known, columns, rows, cancel),
+            _ => self.score_wide(known, columns, rows, cancel),
         }
     }
 
     /// Rows of a known width: no index needs a check.
-    fn score_narrow<const WIDTH: usize>(&self, known: &Columns, columns: &[&[f64]], rows: usize) -> Vec<f64> {
+    fn score_narrow<const WIDTH: usize>(
+        &self,
+        known: &Columns,
+        columns: &[&[f64]],
+        rows: usize,
+        cancel: &Cancel,
+    ) -> Vec<f64> {
         let mut scores = Vec::with_capacity(rows);
         let mut block = [[0f32; WIDTH]; BLOCK];
-        for start in (0..rows).step_by(BLOCK) {
+        for start in (0..rows).step_by(BLOCK).take_while(|_| !cancel.is_cancelled()) {
             let count = BLOCK.min(rows - start);
             for (place, (i, column)) in known.used.iter().enumerate() {
                 for (row, value) in block.iter_mut().zip(&columns[*i][start..start + count]) {
@@ -76,7 +84,7 @@ impl Forest {
         scores
     }
 
-    fn score_wide(&self, known: &Columns, columns: &[&[f64]], rows: usize) -> Vec<f64> {
+    fn score_wide(&self, known: &Columns, columns: &[&[f64]], rows: usize, cancel: &Cancel) -> Vec<f64> {
         let mut values = vec![0f32; known.used.len()];
         let score = |row: usize| {
             for (to, (i, column)) in values.iter_mut().zip(&known.used) {
@@ -84,7 +92,7 @@ impl Forest {
             }
             self.score_of(self.trees.iter().map(|tree| depth(tree, &values)).sum())
         };
-        (0..rows).map(score).collect()
+        (0..rows).take_while(|_| !cancel.is_cancelled()).map(score).collect()
     }
 
     fn score_of(&self, sum: f32) -> f64 {

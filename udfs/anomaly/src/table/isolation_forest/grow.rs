@@ -1,17 +1,24 @@
 //! Growing the trees.
 
-use std::collections::HashSet;
+use headwater_timeseries::Cancel;
 
 use super::super::columns::Columns;
+use super::super::sample::{distinct, order_by_content};
 use super::SAMPLE_MAX;
 use super::forest::{Forest, LEVELS, Node, Tree, scaled};
-use crate::statistics::random::{Random, mix};
-use crate::statistics::sorted::sorted_by_key;
+use crate::statistics::random::Random;
 
 /// Grows a forest; each tree from a sample of its own.
-pub(super) fn forest(known: &Columns, columns: &[&[f64]], trees: usize, sample: usize, seed: u64) -> Forest {
+pub(super) fn forest(
+    known: &Columns,
+    columns: &[&[f64]],
+    trees: usize,
+    sample: usize,
+    seed: u64,
+    cancel: &Cancel,
+) -> Forest {
     let order = order_by_content(known, columns, seed);
-    let grown = (0..trees as u64).map(|tree| {
+    let grown = (0..trees as u64).take_while(|_| !cancel.is_cancelled()).map(|tree| {
         let mut random = Random::new(seed, tree);
         let places = distinct(order.len(), sample, &mut random);
         let row = |place: usize| {
@@ -22,32 +29,6 @@ pub(super) fn forest(known: &Columns, columns: &[&[f64]], trees: usize, sample: 
         Grower { rows: &rows, random, tree: Tree::new() }.grow()
     });
     Forest { trees: grown.collect(), usual_depth: usual_depth(sample) }
-}
-
-/// Rows in an order that follows from their values alone, and is as good as any random one.
-fn order_by_content(known: &Columns, columns: &[&[f64]], seed: u64) -> Vec<(u64, u32)> {
-    let rows = columns.first().map_or(0, |c| c.len());
-    let mut keys: Vec<(u64, u32)> = (0..rows as u32).map(|row| (seed, row)).collect();
-    for (i, column) in &known.used {
-        for ((key, _), value) in keys.iter_mut().zip(columns[*i]) {
-            *key = mix(*key ^ column.value(*value).to_bits()).wrapping_add(1);
-        }
-    }
-    sorted_by_key(keys)
-}
-
-/// Distinct numbers below n, in order (Floyd; Bentley, CACM 30, 1987).
-fn distinct(n: usize, count: usize, random: &mut Random) -> Vec<usize> {
-    let mut chosen = HashSet::with_capacity(count);
-    for top in n - count.min(n)..n {
-        let candidate = random.below(top + 1);
-        if !chosen.insert(candidate) {
-            chosen.insert(top);
-        }
-    }
-    let mut chosen: Vec<usize> = chosen.into_iter().collect();
-    chosen.sort_unstable();
-    chosen
 }
 
 /// The mean depth of an unsuccessful search among n rows of a binary search tree (equation 1 of the paper).

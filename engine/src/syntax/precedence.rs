@@ -1,7 +1,8 @@
-//! `a + b ^ c` is `a + (b ^ c)`: a power binds more tightly than any other arithmetic.
+//! Arithmetic and other operators bind as in Postgres: `^` before `*`, `/` and `%`, those before `+` and `-`, and those before `|`, `&`,
+//! `<<`, `>>` and `||`, which are put together from the left.
 //!
-//! The parser reads `^` as an operator of bits, which binds less. Here the operands and operators around a power are laid out in the
-//! order of the text and put together again by Postgres' precedence.
+//! The parser reads `^` as an operator of bits, gives `&` and `|` ranks of their own and takes `||` for a product. Here the operands and
+//! operators around such an operator are laid out in the order of the text and put together again.
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr};
 
@@ -26,53 +27,57 @@ impl Operator for Arithmetic {
     }
 }
 
+/// The rank of operators that are no arithmetic.
+const OTHER: u8 = 1;
+
 /// How tightly an operator of such a chain binds; a higher one binds more. `None` for operators that end the chain.
 fn precedence(op: &BinaryOperator) -> Option<u8> {
     use BinaryOperator::{
-        BitwiseAnd, BitwiseXor, Divide, Minus, Modulo, Multiply, PGBitwiseShiftLeft, PGBitwiseShiftRight, Plus,
-        StringConcat,
+        BitwiseAnd, BitwiseOr, BitwiseXor, Divide, Minus, Modulo, Multiply, PGBitwiseShiftLeft, PGBitwiseShiftRight,
+        PGBitwiseXor, Plus, StringConcat,
     };
     match op {
-        PGBitwiseShiftLeft | PGBitwiseShiftRight => Some(1),
-        BitwiseAnd => Some(2),
-        Plus | Minus => Some(3),
-        Multiply | Divide | Modulo | StringConcat => Some(4),
-        BitwiseXor => Some(5),
+        BitwiseOr | BitwiseAnd | PGBitwiseXor | PGBitwiseShiftLeft | PGBitwiseShiftRight | StringConcat => Some(OTHER),
+        Plus | Minus => Some(2),
+        Multiply | Divide | Modulo => Some(3),
+        BitwiseXor => Some(4),
         _ => None,
     }
 }
 
-/// Puts a chain with a power in it together again, if the power reaches too far.
+/// Puts a chain together again, if an operator in it is one that the parser ranks otherwise.
 pub(super) fn regroup(expr: &mut Expr) {
-    if reaches_too_far(expr) {
+    if is_misread(expr) {
         let mut tokens = Vec::new();
         lay_out(std::mem::replace(expr, placeholder()), &mut tokens);
         *expr = put_together(tokens);
     }
 }
 
-fn in_chain(expr: &Expr) -> bool {
-    matches!(expr, Expr::BinaryOp { op, .. } if precedence(op).is_some())
-}
-
-fn reaches_too_far(mut expr: &Expr) -> bool {
-    while let Expr::BinaryOp { left, op: BinaryOperator::BitwiseXor, right } = expr {
-        if in_chain(right) {
+/// Whether an operator stands below one that binds more tightly, or on the right of one that binds as tightly.
+fn is_misread(expr: &Expr) -> bool {
+    let mut chain = vec![expr];
+    while let Some(expr) = chain.pop() {
+        let Some((own, left, right)) = operator(expr) else { continue };
+        let (below_left, below_right) = (operator(left).map(|o| o.0), operator(right).map(|o| o.0));
+        if below_left.is_some_and(|below| below < own) || below_right.is_some_and(|below| below <= own) {
             return true;
         }
-        expr = left;
-        if !matches!(expr, Expr::BinaryOp { op: BinaryOperator::BitwiseXor, .. }) {
-            return in_chain(expr);
-        }
+        chain.extend([left, right]);
     }
     false
 }
 
-fn lay_out(expr: Expr, tokens: &mut Vec<Token<Arithmetic>>) {
-    let binds = match &expr {
-        Expr::BinaryOp { op, .. } => precedence(op),
+/// The rank of the operator at the top of an expression, and its sides.
+fn operator(expr: &Expr) -> Option<(u8, &Expr, &Expr)> {
+    match expr {
+        Expr::BinaryOp { left, op, right } => Some((precedence(op)?, left, right)),
         _ => None,
-    };
+    }
+}
+
+fn lay_out(expr: Expr, tokens: &mut Vec<Token<Arithmetic>>) {
+    let binds = operator(&expr).map(|(binds, ..)| binds);
     match (expr, binds) {
         (Expr::BinaryOp { left, op, right }, Some(binds)) => {
             lay_out(*left, tokens);
@@ -103,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_power_binds_more_tightly_than_other_arithmetic() {
+    fn operators_bind_as_in_postgres() {
         for (sql, meant) in [
             ("a + b ^ c", "(a + (b ^ c))"),
             ("a ^ b + c", "((a ^ b) + c)"),
@@ -114,6 +119,13 @@ mod tests {
             ("(a + b) ^ c", "((a + b) ^ c)"),
             ("a ^ 2 = b + 1", "((a ^ 2) = (b + 1))"),
             ("a ^ (b + c)", "(a ^ (b + c))"),
+            ("a | b & c", "((a | b) & c)"),
+            ("a & b | c & d", "(((a & b) | c) & d)"),
+            ("a << b + c", "(a << (b + c))"),
+            ("a << b & c", "((a << b) & c)"),
+            ("a || b + c || d", "((a || (b + c)) || d)"),
+            ("a || b | c * d", "((a || b) | (c * d))"),
+            ("a - b * c - d", "((a - (b * c)) - d)"),
         ] {
             let mut expr = parsed(sql);
             if let Expr::BinaryOp { left, op: BinaryOperator::Eq, .. } = &mut expr {
