@@ -23,6 +23,9 @@ const MERGED_BYTES_MAX: usize = 8 << 10;
 const HEADER_BYTES: usize = 5;
 const COPY_DATA: u8 = b'd';
 const READY_FOR_QUERY: u8 = b'Z';
+const COPY_IN_RESPONSE: u8 = b'G';
+const COMMAND_COMPLETE: u8 = b'C';
+const ERROR_RESPONSE: u8 = b'E';
 
 /// The messages in a piece of the stream, merged in place: `[from, ready)` is for the reader, `[raw, end)` is still to be looked
 /// at, and what is between them is free.
@@ -37,13 +40,25 @@ struct Messages {
     passing: usize,
     /// Something that is no message was seen: all that follows passes through.
     opaque: bool,
-    /// The last message said that the server waits for a statement.
+    /// The last message said that the server waits for something.
     settled: bool,
+    /// It waits for the rows of COPY, which may take any time.
+    receiving: bool,
 }
 
 impl Messages {
     fn new() -> Self {
-        Self { bytes: vec![0; BUFFER_BYTES], from: 0, ready: 0, raw: 0, end: 0, passing: 0, opaque: false, settled: false }
+        Self {
+            bytes: vec![0; BUFFER_BYTES],
+            from: 0,
+            ready: 0,
+            raw: 0,
+            end: 0,
+            passing: 0,
+            opaque: false,
+            settled: false,
+            receiving: false,
+        }
     }
 
     /// What the reader may take.
@@ -92,7 +107,12 @@ impl Messages {
             self.passing = length - unread;
             self.pass(unread);
         } else if length <= unread {
-            self.settled = tag == READY_FOR_QUERY;
+            self.settled = matches!(tag, READY_FOR_QUERY | COPY_IN_RESPONSE);
+            self.receiving = match tag {
+                COPY_IN_RESPONSE => true,
+                READY_FOR_QUERY | COMMAND_COMPLETE | ERROR_RESPONSE => false,
+                _ => self.receiving,
+            };
             if tag == COPY_DATA { self.merge(length) } else { self.pass(length) }
         }
     }
@@ -183,7 +203,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Merged<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Merged<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let sent = Pin::new(&mut self.inner).poll_write(cx, bytes);
-        if sent.is_ready() {
+        if sent.is_ready() && !self.messages.receiving {
             self.messages.settled = false;
             self.patience.sent();
         }

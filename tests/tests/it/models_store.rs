@@ -120,7 +120,7 @@ async fn of_many_replacements_at_once_each_becomes_a_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn changed_objects_are_refused_and_an_absent_store_is_named() {
+async fn changed_objects_are_refused_and_harm_nothing() {
     let (database, prefix) = (points().await, prefix());
     rows(&engine(&prefix, &database).await.session("test").unwrap(), &format!("CREATE MODEL prices {TRAIN}")).await;
     let files: Vec<_> = store().list(Some(&Path::from(prefix.as_str()))).try_collect().await.unwrap();
@@ -139,17 +139,4 @@ async fn changed_objects_are_refused_and_an_absent_store_is_named() {
     }
     let session = engine(&prefix, &database).await.session("test").unwrap();
     assert_eq!(table(&session, PREDICT).await, ["80"]);
-    let mut config = Config::default();
-    config.models.location = Some("s3://test/away".into());
-    let options =
-        [("endpoint", "http://127.0.0.1:1"), ("allow_http", "true"), ("region", "us-east-1"), ("access_key_id", "a")];
-    config.models.options = options.map(|(name, value)| (name.to_owned(), Secret::new(value))).to_vec();
-    config.models.options.push(("secret_access_key".to_owned(), Secret::new("hunter2")));
-    config.models.options.push(("max_retries".to_owned(), Secret::new("0")));
-    let away = wire::engine(config).await;
-    let error = match away {
-        Ok(engine) => failure(&engine.session("test").unwrap(), "SELECT * FROM system.models").await,
-        Err(error) => error,
-    };
-    assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
 }

@@ -100,6 +100,12 @@ async fn only_a_server_that_owes_an_answer_is_given_up() {
     tokio::io::AsyncWriteExt::write_all(&mut server, &message(READY_FOR_QUERY, b"I")).await.unwrap();
     assert_eq!(stream.read(&mut buffer).await.unwrap(), 6);
     assert!(tokio::time::timeout(long, stream.read(&mut buffer)).await.is_err());
+    // Nor may rows that are sent to it take long.
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"Q").await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut server, &message(COPY_IN_RESPONSE, &[0, 0, 0])).await.unwrap();
+    assert_eq!(stream.read(&mut buffer).await.unwrap(), 8);
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"d").await.unwrap();
+    assert!(tokio::time::timeout(long, stream.read(&mut buffer)).await.is_err());
 }
 
 #[tokio::test]

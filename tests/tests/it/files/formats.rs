@@ -165,10 +165,8 @@ async fn an_interval_of_parquet_is_refused_and_no_other_column() {
     use arrow::array::{Int64Array, IntervalDayTimeArray};
     use datafusion::parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
     let interval = arrow::datatypes::IntervalDayTime::new(2, 3);
-    let columns: [(&str, ArrayRef); 2] = [
-        ("id", Arc::new(Int64Array::from(vec![1]))),
-        ("iv", Arc::new(IntervalDayTimeArray::from(vec![interval]))),
-    ];
+    let columns: [(&str, ArrayRef); 2] =
+        [("id", Arc::new(Int64Array::from(vec![1]))), ("iv", Arc::new(IntervalDayTimeArray::from(vec![interval])))];
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let written = |said: bool| {
         let options = ArrowWriterOptions::new().with_skip_arrow_metadata(!said);
