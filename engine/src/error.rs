@@ -58,8 +58,7 @@ fn classified(error: DataFusionError, own: &dyn Fn(&str) -> bool) -> Error {
 fn arguments(text: &str) -> Option<String> {
     let (before, after) = text.split_once("' failed to match any signature")?;
     let (_, function) = before.rsplit_once('\'')?;
-    let received =
-        after.split_once("but received ").map(|(_, rest)| rest.split([' ', '(', '.', ',']).next().unwrap_or(rest));
+    let received = after.split_once("but received ").map(|(_, rest)| rest.split([' ', '(', '.', ',']).next().unwrap_or(rest));
     Some(match received {
         Some(received) => format!("{function} does not take a value of type {received}; cast it to a type that it takes"),
         None => format!("{function} does not take these arguments; see system.functions"),
@@ -86,7 +85,7 @@ fn describe(error: &DataFusionError, own: &dyn Fn(&str) -> bool) -> (ErrorKind, 
             (ErrorKind::LimitExceeded, message.to_owned())
         }
         DataFusionError::SQL(e, _) => (ErrorKind::InvalidInput, clean(&e.to_string())),
-        DataFusionError::Plan(message) => (plan_kind(message), signature(message).unwrap_or_else(|| clean(message))),
+        DataFusionError::Plan(message) => (plan_kind(message), clean(message)),
         DataFusionError::SchemaError(e, _) => (ErrorKind::InvalidInput, clean(&e.to_string())),
         DataFusionError::NotImplemented(message) => (ErrorKind::Unsupported, clean(message)),
         DataFusionError::Configuration(message) => (ErrorKind::InvalidInput, clean(message)),
@@ -119,23 +118,6 @@ fn inner_is_opaque(error: &DataFusionError) -> bool {
 fn plan_kind(message: &str) -> ErrorKind {
     let missing = message.starts_with("table '") && message.ends_with("' not found");
     if missing { ErrorKind::NotFound } else { ErrorKind::InvalidInput }
-}
-
-/// What a function takes, of a message that says for each form why it does not fit.
-fn signature(message: &str) -> Option<String> {
-    let (before, reasons) = message.split_once(" failed to match any signature, errors:")?;
-    let name = before.trim_end_matches('\'').rsplit('\'').next()?;
-    let mut takes: Vec<&str> = Vec::new();
-    let mut given = None;
-    for reason in reasons.split(" requires ").skip(1) {
-        let (wanted, rest) = reason.split_once(", but received ")?;
-        given = given.or_else(|| rest.split_once(" (").map(|(given, _)| given));
-        if !takes.contains(&wanted) {
-            takes.push(wanted);
-        }
-    }
-    let given = given?;
-    Some(format!("the function {name} does not take {given}; it takes {}", takes.join(" or ")))
 }
 
 /// First paragraph, without back-traces and without DataFusion's request to report a defect.
@@ -182,11 +164,6 @@ mod tests {
         assert_eq!(kind(DataFusionError::Plan("bad".into())), ErrorKind::InvalidInput);
         assert_eq!(kind(DataFusionError::ResourcesExhausted("pool".into())), ErrorKind::LimitExceeded);
         assert_eq!(kind(DataFusionError::Internal("x".into())), ErrorKind::Internal);
-        let forms = "Internal error: Function 'sum' failed to match any signature, errors: Error during planning: Function 'sum' requires \
-            Decimal, but received String (DataType: Utf8).,Error during planning: Function 'sum' requires Int64, but received String \
-            (DataType: Utf8).";
-        let told = classify(DataFusionError::Plan(forms.into()));
-        assert_eq!(told.message(), "the function sum does not take String; it takes Decimal or Int64");
         let between =
             "Failed to coerce types Int64 and Boolean in BETWEEN expression.\nThis issue was likely caused by a bug";
         let between = classify(DataFusionError::Internal(between.into()));
