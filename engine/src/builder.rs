@@ -28,12 +28,13 @@ use headwater_optimizer::{
     JoinCorrelatedAggregates, JoinOrder, KeepDistinct, KeepGroupKeys, KeepMergeKeys, KeepNarrowingCasts, KeepSortKeys,
     MarkSubqueryValues, MergeEqualProjections, MergeSelfJoins, NullAwareInSubquery, NullableSubqueries, NumberLateralRows,
     OneRowSubquery, PushDownCount, PushDownPlan, PushDownTopN, ReduceGroupKeys, ShareReads, SliceLargeValues,
-    SortBelowMerges, SplitOrJoins, UngroupByKey, YieldInJoins,
+    SortBelowMerges, SplitOrJoins, UngroupByKey, UnnestLateral, YieldInJoins,
 };
 use headwater_source::{ConnectContext, Connector, Learning, SourceRegistry};
 use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 
+use crate::by_type::ByType;
 use crate::catalog::{Catalogs, OWN_CATALOG, WithSystem};
 use crate::checked_sum;
 use crate::engine::{Engine, Shared, Sources};
@@ -292,6 +293,7 @@ fn state(
         .with_analyzer_rule(Arc::new(KeepNarrowingCasts))
         .with_analyzer_rule(Arc::new(FirstOfSubquery))
         .with_analyzer_rule(Arc::new(JoinCorrelatedAggregates))
+        .with_analyzer_rule(Arc::new(UnnestLateral))
         .with_analyzer_rule(Arc::new(NumberLateralRows))
         .with_analyzer_rule(Arc::new(NullableSubqueries))
         .with_query_planner(Arc::new(planner));
@@ -322,6 +324,7 @@ fn state(
     state.register_relation_planner(Arc::new(Settled)).map_err(crate::error::classify)?;
     state.register_expr_planner(Arc::new(Operators::new())).map_err(crate::error::classify)?;
     state.register_function_rewrite(Arc::new(CheckArithmetic)).map_err(crate::error::classify)?;
+    state.register_function_rewrite(Arc::new(ByType::new())).map_err(crate::error::classify)?;
     Ok(state)
 }
 

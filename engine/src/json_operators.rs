@@ -1,4 +1,4 @@
-//! `->` and `->>` bind more tightly than comparisons.
+//! `->`, `->>`, `#>` and `#>>` bind more tightly than comparisons, and the last two name a path.
 //!
 //! The parser's generic dialect gives these operators a lower precedence than `=`, `IN`, `LIKE`, `IS NULL` and `||`: it reads
 //! `a ->> 'k' = 'v'` as `a ->> ('k' = 'v')`. Postgres and DuckDB read `(a ->> 'k') = 'v'`. Parentheses stay what they are.
@@ -7,14 +7,52 @@ use std::mem::replace;
 use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value, VisitMut, VisitorMut};
 
-use crate::syntax::{inner_mut, placeholder};
+use headwater_common::{Error, Result};
 
-/// Puts the operands of every such operator right.
-pub(crate) fn bind_tightly(statement: &mut Statement) {
-    if let Some(inner) = inner_mut(statement) {
-        let _ = VisitMut::visit(inner, &mut Binder);
+use crate::syntax::{call, inner_mut, placeholder, text};
+
+/// Puts the operands of every such operator right, and calls functions for those that name a path.
+pub(crate) fn bind_tightly(statement: &mut Statement) -> Result<()> {
+    let Some(inner) = inner_mut(statement) else { return Ok(()) };
+    let _ = VisitMut::visit(inner, &mut Binder);
+    VisitMut::visit(inner, &mut Paths).break_value().map_or(Ok(()), Err)
+}
+
+struct Paths;
+
+impl VisitorMut for Paths {
+    type Break = Error;
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        let Expr::BinaryOp { op: op @ (BinaryOperator::HashArrow | BinaryOperator::HashLongArrow), right, .. } = &*expr
+        else {
+            return ControlFlow::Continue(());
+        };
+        let name = if *op == BinaryOperator::HashArrow { "json_extract_path" } else { "json_extract_path_text" };
+        let Some(keys) = keys(right) else {
+            let message = "#> and #>> take a path of plain keys, such as '{a,0,b}' or ARRAY['a','0','b']";
+            return ControlFlow::Break(Error::unsupported(message));
+        };
+        let Expr::BinaryOp { left, .. } = replace(expr, placeholder()) else { return ControlFlow::Continue(()) };
+        *expr = call(name, [vec![*left], keys].concat());
+        ControlFlow::Continue(())
+    }
+}
+
+/// The keys of a path, as texts.
+fn keys(path: &Expr) -> Option<Vec<Expr>> {
+    match path {
+        Expr::Nested(inner) => keys(inner),
+        Expr::Array(array) => Some(array.elem.clone()).filter(|keys| !keys.is_empty()),
+        Expr::Value(value) => {
+            let Value::SingleQuotedString(written) = &value.value else { return None };
+            let inner = written.trim().strip_prefix('{')?.strip_suffix('}')?;
+            let plain = |key: &&str| !key.is_empty() && !key.contains(['"', '\\', '{', '}']);
+            inner.split(',').map(str::trim).map(|key| Some(key).filter(plain).map(text)).collect()
+        }
+        _ => None,
     }
 }
 
@@ -54,10 +92,11 @@ fn sink(expr: &mut Expr, side: Side) {
     *expr = outer;
 }
 
-/// An operand of `->` or `->>`.
+/// An operand of such an operator.
 fn own_operand(expr: &mut Expr, side: Side) -> Option<&mut Expr> {
+    use BinaryOperator::{Arrow, HashArrow, HashLongArrow, LongArrow};
     match expr {
-        Expr::BinaryOp { left, op: BinaryOperator::Arrow | BinaryOperator::LongArrow, right } => {
+        Expr::BinaryOp { left, op: Arrow | LongArrow | HashArrow | HashLongArrow, right } => {
             Some(if side == Side::Left { left.as_mut() } else { right.as_mut() })
         }
         _ => None,
@@ -154,7 +193,7 @@ mod tests {
     fn bound(condition: &str) -> String {
         let sql = format!("SELECT {condition}");
         let mut statement = DFParser::parse_sql(&sql).unwrap().pop_front().unwrap();
-        bind_tightly(&mut statement);
+        bind_tightly(&mut statement).unwrap();
         let Statement::Statement(inner) = statement else { panic!() };
         let mut inner = *inner;
         let _ = VisitMut::visit(&mut inner, &mut Bracket);

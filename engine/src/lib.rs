@@ -10,6 +10,7 @@
 
 mod append;
 mod builder;
+mod by_type;
 mod catalog;
 mod change;
 mod checked_sum;
@@ -25,6 +26,7 @@ mod explain;
 mod explain_rewrites;
 mod float_joins;
 mod float_literals;
+mod function_hint;
 mod functions;
 mod guard;
 mod information_schema;

@@ -17,7 +17,7 @@ use crate::error::{classify, of_statement};
 use crate::exact_writes;
 use crate::explain::{self, Explained};
 use crate::float_literals;
-use crate::{missing_table, settled};
+use crate::function_hint;
 use crate::guard::balance::balance;
 use crate::guard::concat::CapFunctions;
 use crate::guard::{expansion, kinds, multisets, planning, recursion, shape, subqueries};
@@ -30,6 +30,7 @@ use crate::scans_apart;
 use crate::source_statement::{self, SourceStatement};
 use crate::unique_names;
 use crate::view_arguments;
+use crate::{missing_table, settled};
 
 /// A session. Clones are handles to the same session.
 #[derive(Clone)]
@@ -229,7 +230,7 @@ impl Session {
             view_arguments::resolve(&mut statement, &mut state, &sources).await?;
             float_literals::mark(&mut statement)?;
             settled::mark(&mut statement);
-            json_operators::bind_tightly(&mut statement);
+            json_operators::bind_tightly(&mut statement)?;
             native_query::resolve(&statement, &mut state, &sources, engine.allow_native_queries).await?;
             for resolve in resolvers {
                 resolve(&statement, &mut state).await?;
@@ -239,6 +240,7 @@ impl Session {
                     unique_names::make_all(&mut statement);
                     state.statement_to_plan(statement).await
                 }
+                Err(e) => Err(function_hint::steady(e, &state)),
                 planned => planned,
             };
             let plan = plan.map_err(classify)?;

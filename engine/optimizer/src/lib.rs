@@ -3,7 +3,7 @@
 //! | rule | kind | what it does |
 //! |---|---|---|
 //! | [`OneRowSubquery`] | analyzer | EXISTS and IN over a sub-query of exactly one row become comparisons with it |
-//! | [`NullAwareInSubquery`] | analyzer | `x IN (sub-query)` below OR, NOT or IS NULL keeps its third truth value |
+//! | [`NullAwareInSubquery`] | analyzer | `x IN (sub-query)` below OR, NOT or IS NULL keeps its third truth value; ANY and ALL of sub-queries |
 //! | [`EqualZeros`] | analyzer | lists, CASE and `nullif` take both zeros of floating point for equal |
 //! | [`ExactInLists`] | analyzer | `x IN (...)` keeps its meaning beside another list of the same value |
 //! | [`KeepNarrowingCasts`] | analyzer | casts that drop digits are not taken back in comparisons |
@@ -11,6 +11,7 @@
 //! | [`FirstOfSubquery`] | analyzer | a value of the first row of a correlated sub-query is an aggregate |
 //! | [`JoinCorrelatedAggregates`] | analyzer | aggregates of rows that other conditions than `=` find are groups of a join |
 //! | [`NumberLateralRows`] | analyzer | LATERAL with LIMIT is a join whose rows are numbered |
+//! | [`UnnestLateral`] | analyzer | LATERAL that reads no table is computed over the left side |
 //! | [`ExactLiterals`] | when a statement is bound | literals keep their digits and find the type of what they meet |
 //! | [`MarkSubqueryValues`] | logical | EXISTS outside of filters becomes a mark join |
 //! | [`FoldContradictions`] | logical | filters that no row can pass become empty relations |
@@ -92,11 +93,11 @@ pub use bind_join::BindJoin;
 pub use check_arithmetic::CheckArithmetic;
 pub use copy_top_n::CopyTopN;
 pub use correct_estimates::CorrectEstimates;
-pub use correlated::{FirstOfSubquery, JoinCorrelatedAggregates, NumberLateralRows};
+pub use correlated::{FirstOfSubquery, JoinCorrelatedAggregates, NumberLateralRows, UnnestLateral};
 pub use drop_referenced_joins::DropReferencedJoins;
 pub use equal_zeros::EqualZeros;
 pub use exact_in_lists::ExactInLists;
-pub use exact_literals::ExactLiterals;
+pub use exact_literals::{ExactLiterals, bytes_of};
 pub use fold_contradictions::FoldContradictions;
 pub use forget_constants::ForgetConstants;
 pub use guarded_cross_join::GuardedCrossJoin;

@@ -85,7 +85,7 @@ fn scalar(plan: LogicalPlan) -> Expr {
 }
 
 /// Whether a plan has exactly one row, whatever its tables hold.
-fn has_one_row(plan: &LogicalPlan) -> bool {
+pub(crate) fn has_one_row(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Projection(projection) => has_one_row(&projection.input),
         LogicalPlan::SubqueryAlias(alias) => has_one_row(&alias.input),
@@ -97,7 +97,7 @@ fn has_one_row(plan: &LogicalPlan) -> bool {
 }
 
 /// The condition of a filter over exactly one row, as a plan of that row.
-fn condition_on_one_row(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+pub(crate) fn condition_on_one_row(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     match plan {
         LogicalPlan::Projection(projection) => condition_on_one_row(&projection.input),
         LogicalPlan::SubqueryAlias(alias) => condition_on_one_row(&alias.input),

@@ -1,10 +1,12 @@
-//! Whether two lists have an element in common, for `&&`.
+//! Whether two lists have an element in common, for `&&`, and their order.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use arrow::array::make_comparator;
+use arrow::compute::SortOptions;
 use arrow::row::{RowConverter, SortField};
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, ListArray};
 use datafusion::arrow::datatypes::{DataType, Float64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
@@ -14,24 +16,53 @@ use super::rule::{Rule, missing};
 /// Name of the function.
 pub(crate) const LISTS_OVERLAP: &str = "lists_overlap";
 
-pub(super) const RULES: &[Rule] = &[Rule {
-    name: LISTS_OVERLAP,
-    usage: "array && array",
-    description: "Whether two arrays have an element in common; nulls are equal to nothing.",
-    coerce: |types| match types {
-        [one, other] => {
-            let item = comparison_coercion(item(one)?, item(other)?)?;
-            let item = if item.is_floating() { DataType::Float64 } else { item };
-            let list = DataType::new_list(item, true);
-            Some(vec![list.clone(), list])
-        }
-        _ => None,
-    },
-    returns: |_| DataType::Boolean,
-    compute: overlap,
-}];
+/// Name of the function of their order.
+pub(crate) const LIST_ORDER: &str = "list_order";
 
-fn item(list: &DataType) -> Option<&DataType> {
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        name: LISTS_OVERLAP,
+        usage: "array && array",
+        description: "Whether two arrays have an element in common; nulls are equal to nothing.",
+        coerce: two_lists,
+        returns: |_| DataType::Boolean,
+        compute: overlap,
+    },
+    Rule {
+        name: LIST_ORDER,
+        usage: "list_order(array, array)",
+        description: "-1, 0 or 1 when the first array comes before, with or after the second; a null is the largest element.",
+        coerce: two_lists,
+        returns: |_| DataType::Int32,
+        compute: order,
+    },
+];
+
+/// Lists of one type.
+fn two_lists(types: &[DataType]) -> Option<Vec<DataType>> {
+    let [one, other] = types else { return None };
+    let item = comparison_coercion(item(one)?, item(other)?)?;
+    let item = if item.is_floating() { DataType::Float64 } else { item };
+    let list = DataType::new_list(item, true);
+    Some(vec![list.clone(), list])
+}
+
+fn order(arrays: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+    let [one, other] = arrays else { return Err(missing()) };
+    let same_zeros = |array: &ArrayRef| -> Result<ArrayRef> {
+        let list = list(array)?;
+        let DataType::List(field) = list.data_type() else { return Err(missing()) };
+        let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
+        Ok(Arc::new(ListArray::try_new(Arc::clone(field), offsets, equal_zeros(list.values()), nulls)?))
+    };
+    let (one, other) = (same_zeros(one)?, same_zeros(other)?);
+    let options = SortOptions { descending: false, nulls_first: false };
+    let compare = make_comparator(&one, &other, options)?;
+    let each = (0..rows).map(|row| (one.is_valid(row) && other.is_valid(row)).then(|| compare(row, row) as i32));
+    Ok(Arc::new(each.collect::<Int32Array>()))
+}
+
+pub(super) fn item(list: &DataType) -> Option<&DataType> {
     match list {
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => Some(item.data_type()),
         _ => None,
@@ -47,14 +78,7 @@ fn overlap(arrays: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
     let [one, other] = arrays else { return Err(missing()) };
     let (one, other) = (list(one)?, list(other)?);
     let converter = RowConverter::new(vec![SortField::new(one.value_type())])?;
-    let encoded = |values: &ArrayRef| -> Result<_> {
-        let values = match values.as_primitive_opt::<Float64Type>() {
-            // The zeros are equal.
-            Some(doubles) => Arc::new(doubles.unary::<_, Float64Type>(|x| x + 0.0)) as ArrayRef,
-            None => Arc::clone(values),
-        };
-        Ok(converter.convert_columns(&[values])?)
-    };
+    let encoded = |values: &ArrayRef| -> Result<_> { Ok(converter.convert_columns(&[equal_zeros(values)])?) };
     let (left, right) = (encoded(one.values())?, encoded(other.values())?);
     let found = (0..rows).map(|row| {
         if one.is_null(row) || other.is_null(row) {
@@ -69,6 +93,14 @@ fn overlap(arrays: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
         Some(!known.is_empty() && places(other).any(|i| known.contains(&right.row(i))))
     });
     Ok(Arc::new(found.collect::<BooleanArray>()))
+}
+
+/// The same values with one zero of floating point.
+pub(super) fn equal_zeros(values: &ArrayRef) -> ArrayRef {
+    match values.as_primitive_opt::<Float64Type>() {
+        Some(doubles) => Arc::new(doubles.unary::<_, Float64Type>(|x| x + 0.0)),
+        None => Arc::clone(values),
+    }
 }
 
 fn list(array: &ArrayRef) -> Result<&ListArray> {

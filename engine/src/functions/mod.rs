@@ -5,30 +5,50 @@ mod at_time_zone;
 mod buckets;
 mod clock;
 mod intervals;
+mod list_any;
 mod list_has_null;
 mod lists;
 mod numbers;
+mod regex_parts;
+mod regex_syntax;
 mod round;
 mod rule;
 mod session;
 mod shifted;
 mod texts;
 mod times;
+mod typed_texts;
 mod unchanged;
 
 use datafusion::logical_expr::ScalarUDF;
 
 pub(crate) use at_time_zone::NAME as AT_TIME_ZONE;
 pub(crate) use intervals::{INTERVAL_DIVIDE, INTERVAL_LENGTH, INTERVAL_MULTIPLY};
+pub(crate) use list_any::ARRAY_ANY;
 pub(crate) use list_has_null::NAME as LIST_HAS_NULL;
-pub(crate) use lists::{LISTS_OVERLAP, is_list};
+pub(crate) use lists::{LIST_ORDER, LISTS_OVERLAP, is_list};
+pub(crate) use regex_syntax::{
+    REGEX_MATCHED, REGEX_PATTERN, REGEX_REPLACEMENT, SIMILAR_PATTERN, matched, one_character, pattern, replacement, similar,
+};
 pub(crate) use round::ROUND_BY;
 pub(crate) use session::of_user;
 pub(crate) use shifted::{resolved, shifted};
+pub(crate) use typed_texts::{BYTES_OF, OCTET_LENGTH, UUID_OF};
 
 /// All of them but those of a user.
 pub(crate) fn all() -> Vec<ScalarUDF> {
-    let rules = [numbers::RULES, texts::RULES, times::RULES, age::RULES, intervals::RULES, lists::RULES];
+    let rules = [
+        numbers::RULES,
+        texts::RULES,
+        times::RULES,
+        age::RULES,
+        intervals::RULES,
+        lists::RULES,
+        list_any::RULES,
+        regex_parts::RULES,
+        regex_syntax::RULES,
+        typed_texts::RULES,
+    ];
     let mut all: Vec<ScalarUDF> = rules.into_iter().flatten().map(rule::function).collect();
     all.extend(session::all());
     all.extend(buckets::all());

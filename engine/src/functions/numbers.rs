@@ -121,7 +121,7 @@ fn sign(arrays: &[ArrayRef], _rows: usize) -> Result<ArrayRef> {
         return Ok(Arc::new(signs.with_precision_and_scale(1, 0)?));
     }
     let doubles = number.as_primitive_opt::<Float64Type>().ok_or_else(missing)?;
-    let signs: Float64Array = doubles.unary(|x| if x == 0.0 || x.is_nan() { x + 0.0 } else { x.signum() });
+    let signs: Float64Array = doubles.unary(|x| if x == 0.0 || x.is_nan() { 0.0 } else { x.signum() });
     Ok(Arc::new(signs))
 }
 

@@ -1,4 +1,4 @@
-//! `format`, `quote_literal`, `quote_nullable`, `pg_typeof`, as Postgres has them.
+//! `format`, `quote_literal`, `quote_nullable`, `quote_ident`, `pg_typeof`, as Postgres has them.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "format",
         usage: "format(text, value, ...)",
-        description: "A text with its arguments in the places of %s, and as literals of SQL in those of %L; %1$s names an argument, \
+        description: "A text with its arguments in the places of %s, as names and literals of SQL in those of %I and %L; %1$s names an argument, \
              %-10s and %10s give a width. Arguments are texts and whole numbers.",
         coerce: |types| {
             let fits = |t: &DataType| t.is_string() || t.is_integer() || t.is_null();
@@ -38,6 +38,18 @@ pub(super) const RULES: &[Rule] = &[
         compute: |arrays, rows| quoted(arrays, rows, Some("NULL")),
     },
     Rule {
+        name: "quote_ident",
+        usage: "quote_ident(text)",
+        description: "A text as a name of SQL, in quotes where it needs them.",
+        coerce: one_text,
+        returns: |_| DataType::Utf8,
+        compute: |arrays, rows| {
+            let [texts] = arrays else { return Err(missing()) };
+            let each = (0..rows).map(|row| Ok(text(texts, row)?.map(identifier)));
+            Ok(Arc::new(each.collect::<Result<StringArray>>()?))
+        },
+    },
+    Rule {
         name: "pg_typeof",
         usage: "pg_typeof(value)",
         description: "The name of a value's type, of Postgres where it has such a type.",
@@ -58,7 +70,8 @@ fn one_text(types: &[DataType]) -> Option<Vec<DataType>> {
     }
 }
 
-fn text(array: &ArrayRef, row: usize) -> Result<Option<&str>> {
+/// The text of a row.
+pub(super) fn text(array: &ArrayRef, row: usize) -> Result<Option<&str>> {
     let texts = array.as_string_opt::<i32>().ok_or_else(missing)?;
     Ok(texts.is_valid(row).then(|| texts.value(row)))
 }
@@ -84,6 +97,29 @@ fn literal(text: &str) -> String {
     }
     out.push('\'');
     out
+}
+
+/// Words that are no names without quotes in Postgres.
+const RESERVED: &str = " all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast \
+    char character check coalesce collate collation column concurrently constraint create cross current_catalog current_date \
+    current_role current_schema current_time current_timestamp current_user dec decimal default deferrable desc distinct do else end \
+    except exists extract false fetch float for foreign freeze from full grant greatest group grouping having ilike in initially inner \
+    inout int integer intersect interval into is isnull join json json_array json_arrayagg json_exists json_object json_objectagg \
+    json_query json_scalar json_serialize json_table json_value lateral leading least left like limit localtime localtimestamp \
+    merge_action national natural nchar none normalize not notnull null nullif numeric offset on only or order out outer overlaps \
+    overlay placing position precision primary real references returning right row select session_user setof similar smallint some \
+    substring symmetric system_user table tablesample then time timestamp to trailing treat trim true union unique user using values \
+    varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse \
+    xmlpi xmlroot xmlserialize xmltable ";
+
+/// A text as a name of Postgres.
+fn identifier(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_lowercase() || c == '_';
+    let reserved = RESERVED.contains(&format!(" {text} "));
+    if text.starts_with(plain) && text.chars().all(|c| plain(c) || c.is_ascii_digit()) && !reserved {
+        return text.to_owned();
+    }
+    format!("\"{}\"", text.replace('"', "\"\""))
 }
 
 fn format_rows(arrays: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
@@ -133,7 +169,8 @@ fn formatted(pattern: &str, values: &[Option<&str>]) -> Result<String> {
         let value = match kind {
             Some('s') => value.unwrap_or_default().to_owned(),
             Some('L') => value.map_or_else(|| "NULL".to_owned(), literal),
-            _ => return Err(invalid("places in format are %s, %L and %%; a place takes n$, - and a width")),
+            Some('I') => identifier(value.ok_or_else(|| invalid("NULL is no name for %I of format"))?),
+            _ => return Err(invalid("places in format are %s, %I, %L and %%; a place takes n$, - and a width")),
         };
         let padding = " ".repeat(width.saturating_sub(value.chars().count()));
         let parts = if left { [value, padding] } else { [padding, value] };
@@ -198,8 +235,14 @@ mod tests {
             assert_eq!(formatted(pattern, &values).unwrap(), made, "{pattern}");
         }
         assert!(formatted("%s%s%s%s", &values).is_err());
+        assert_eq!(formatted("%I %2$I", &values).unwrap(), "a \"it's\"");
+        assert!(formatted("%3$I", &values).is_err());
         assert!(formatted("%d", &values).is_err());
         assert!(formatted("%", &values).is_err());
         assert_eq!(literal("a\\b"), "E'a\\\\b'");
+        assert_eq!(
+            ["a_1", "A b", "select", "a\"b", ""].map(identifier),
+            ["a_1", "\"A b\"", "\"select\"", "\"a\"\"b\"", "\"\""]
+        );
     }
 }

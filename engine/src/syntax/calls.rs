@@ -1,13 +1,14 @@
 //! Calls of functions in forms that DataFusion has.
 
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem, SetExpr,
     TimezoneInfo, UnaryOperator, Value,
 };
 use headwater_common::{Error, Result};
 
-use super::{call, normalized, placeholder};
+use super::{binary, call, cast, nested, normalized, number, placeholder, text};
 use crate::functions::ROUND_BY;
 
 /// Name of the function for AT TIME ZONE.
@@ -55,15 +56,19 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
             let zero = call("arrow_cast", vec![Expr::Value(Value::Number("0".to_owned(), false).into()), own_type]);
             *expr = call("nullif", vec![length, zero]);
         }
+        // As ORDER BY sorts.
+        "array_sort" | "list_sort" if arguments::<1>(function).is_some() => add(function, ["ASC", "NULLS LAST"]),
+        "encode" => padded(function),
+        "lpad" | "rpad" => no_negative_length(function),
+        "array_ndims" => {
+            if let Some([array]) = arguments(function) {
+                let dimensions = std::mem::replace(expr, placeholder());
+                *expr = nested(unless(call("empty", vec![array]), placeholder(), dimensions));
+            }
+        }
         "date_trunc" => {
             if let Some([unit, time, zone]) = arguments(function) {
-                let instant = Expr::Cast {
-                    kind: CastKind::Cast,
-                    expr: Box::new(time),
-                    data_type: DataType::Timestamp(None, TimezoneInfo::Tz),
-                    array: false,
-                    format: None,
-                };
+                let instant = cast(time, DataType::Timestamp(None, TimezoneInfo::Tz));
                 let clock = call(AT_TIME_ZONE, vec![instant, zone.clone()]);
                 *expr = call(AT_TIME_ZONE, vec![call("date_trunc", vec![unit, clock]), zone]);
             }
@@ -105,13 +110,59 @@ fn plain_name(function: &Function) -> Option<String> {
     plain.then(|| normalized(name))
 }
 
-fn arguments_of(function: &Function) -> Option<Vec<Expr>> {
+/// The arguments of a call, if all of them have their place and no name.
+pub(super) fn arguments_of(function: &Function) -> Option<Vec<Expr>> {
     let FunctionArguments::List(list) = &function.args else { return None };
-    let each = list.args.iter().map(|argument| match argument {
+    unnamed(&list.args)
+}
+
+/// Arguments that have their place and no name.
+pub(super) fn unnamed(arguments: &[FunctionArg]) -> Option<Vec<Expr>> {
+    let each = arguments.iter().map(|argument| match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
         _ => None,
     });
     each.collect()
+}
+
+fn add<const N: usize>(function: &mut Function, texts: [&str; N]) {
+    if let FunctionArguments::List(list) = &mut function.args {
+        list.args.extend(texts.map(|value| FunctionArg::Unnamed(FunctionArgExpr::Expr(text(value)))));
+    }
+}
+
+/// `encode(x, 'base64')` fills the last four characters up.
+fn padded(function: &mut Function) {
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))) = list.args.get_mut(1)
+        && let Value::SingleQuotedString(name) = &mut value.value
+        && name.eq_ignore_ascii_case("base64")
+    {
+        *name = "base64pad".to_owned();
+    }
+}
+
+/// A text of a negative length is one of none; DataFusion breaks down over it.
+fn no_negative_length(function: &mut Function) {
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(length))) = list.args.get_mut(1)
+        && !matches!(length, Expr::Value(_))
+    {
+        let value = nested(std::mem::replace(length, placeholder()));
+        let negative = binary(value.clone(), BinaryOperator::Lt, number("0"));
+        *length = unless(negative, number("0"), value);
+    }
+}
+
+/// `CASE WHEN condition THEN instead ELSE value END`.
+fn unless(condition: Expr, instead: Expr, value: Expr) -> Expr {
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen { condition, result: instead }],
+        else_result: Some(Box::new(value)),
+    }
 }
 
 fn arguments<const N: usize>(function: &Function) -> Option<[Expr; N]> {
@@ -124,10 +175,6 @@ fn is_number(expr: &Expr) -> bool {
         Expr::Value(value) => matches!(value.value, Value::Number(..)),
         _ => false,
     }
-}
-
-fn nested(expr: Expr) -> Expr {
-    Expr::Nested(Box::new(expr))
 }
 
 /// `regexp_substr(text, pattern [, start [, 1 [, flags]]])` as the whole match that `regexp_match` finds.
@@ -152,7 +199,9 @@ fn matched_part(mut given: Vec<Expr>) -> Result<Expr> {
     let mut arguments = vec![text, whole];
     arguments.extend(flags);
     let first = Expr::Value(Value::Number("1".to_owned(), false).into());
-    Ok(call("array_element", vec![call("regexp_match", arguments), first]))
+    let mut found = call("regexp_match", arguments);
+    super::regexes::rewrite(&mut found)?;
+    Ok(call("array_element", vec![found, first]))
 }
 
 /// All seven arguments of `make_interval` in their order.

@@ -3,6 +3,8 @@
 use datafusion::sql::sqlparser::ast::{Expr, Value};
 use headwater_common::{Error, Result};
 
+use crate::functions::one_character;
+
 /// Writes the pattern with backslashes, which DataFusion and the sources take for the escape character.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
     let (Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. }) = expr else { return Ok(()) };
@@ -14,11 +16,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
     if escape == "\\" {
         return Ok(());
     }
-    let mut escape = escape.chars();
-    let (escape, more) = (escape.next(), escape.next());
-    if more.is_some() {
-        return Err(Error::invalid("ESCAPE of LIKE takes one character, or none for a pattern without escapes"));
-    }
+    let escape = one_character(escape)?;
     let text = match pattern.as_ref() {
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(text) => Some(text.as_str()),

@@ -1,31 +1,40 @@
 //! Statements that the parser or DataFusion's planner reads otherwise than SQL says, put right in the syntax tree.
 
-mod any_equal;
+mod any_all;
 mod assignments;
 mod between;
 mod calls;
 mod chain;
 mod distinct_from;
 mod fetch;
+mod fields;
+mod groups;
 mod like_escape;
 mod operators;
 mod ordinals;
 mod own_casts;
 mod precedence;
 mod procedures;
+mod regexes;
 mod row_subqueries;
 mod rows;
+mod substrings;
 mod time_zone;
 mod timestamps;
+mod typed_texts;
+mod unnests;
 mod using_joins;
 mod windows;
+mod with_names;
+mod xor;
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::parser::{ExplainStatement, Statement};
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query,
-    Select, Statement as SqlStatement, Value, VisitMut, VisitorMut,
+    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName, Query, Select, Statement as SqlStatement, TableFactor, Value, VisitMut,
+    VisitorMut,
 };
 use headwater_common::{Error, Result};
 
@@ -35,6 +44,7 @@ pub(crate) fn correct(statement: &mut Statement) -> Result<()> {
     procedures::rewrite(inner)?;
     assignments::check(inner)?;
     assignments::mark(inner);
+    with_names::tell_apart(inner);
     VisitMut::visit(inner, &mut Corrector).break_value().map_or(Ok(()), Err)?;
     own_casts::of_insert(inner);
     Ok(())
@@ -73,6 +83,7 @@ impl VisitorMut for Corrector {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        groups::drop_empty(select);
         ordinals::resolve(select);
         step(row_subqueries::in_filter(select))
     }
@@ -81,7 +92,12 @@ impl VisitorMut for Corrector {
         step(windows::make_whole(select))
     }
 
+    fn post_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<Error> {
+        step(unnests::rewrite(table))
+    }
+
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        fields::rewrite(expr);
         distinct_from::regroup(expr);
         precedence::regroup(expr);
         ControlFlow::Continue(())
@@ -89,13 +105,17 @@ impl VisitorMut for Corrector {
 
     /// After its children, so that what is put in their place is not visited again.
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        any_equal::rewrite(expr);
+        any_all::rewrite(expr);
         time_zone::rewrite(expr);
         timestamps::rewrite(expr);
         between::rewrite(expr);
+        step(typed_texts::rewrite(expr))?;
+        xor::rewrite(expr);
         step(operators::rewrite(expr))?;
         step(rows::rewrite(expr))?;
         step(row_subqueries::as_value(expr))?;
+        step(substrings::rewrite(expr))?;
+        step(regexes::rewrite(expr))?;
         step(like_escape::rewrite(expr))?;
         step(calls::rewrite(expr))
     }
@@ -126,7 +146,29 @@ pub(crate) fn placeholder() -> Expr {
     Expr::Value(Value::Null.into())
 }
 
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
+}
+
+fn nested(expr: Expr) -> Expr {
+    Expr::Nested(Box::new(expr))
+}
+
+fn number(digits: &str) -> Expr {
+    Expr::Value(Value::Number(digits.to_owned(), false).into())
+}
+
+fn cast(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+/// A text as a literal.
+pub(crate) fn text(value: &str) -> Expr {
+    Expr::Value(Value::SingleQuotedString(value.to_owned()).into())
+}
+
+/// A call of a function.
+pub(crate) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments.into_iter().map(|e| FunctionArg::Unnamed(FunctionArgExpr::Expr(e))).collect();
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),

@@ -1,12 +1,12 @@
 //! Operators, casts and EXTRACT in forms that DataFusion computes as SQL says.
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, CastKind, CharacterLength, DataType, DateTimeField, ExactNumberInfo, Expr,
-    UnaryOperator, Value, ValueWithSpan,
+    ArrayElemTypeDef, BinaryOperator, CharacterLength, DataType, DateTimeField, ExactNumberInfo, Expr, UnaryOperator,
+    Value, ValueWithSpan,
 };
 use headwater_common::{Error, Result};
 
-use super::{call, placeholder};
+use super::{binary, call, cast, nested, number, placeholder};
 
 /// Rewrites one expression whose parts are right already.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
@@ -86,13 +86,7 @@ fn fraction(expr: &mut Expr, digits: u32) {
 }
 
 fn decimal(expr: Expr, precision: u64, scale: i64) -> Expr {
-    Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(expr),
-        data_type: DataType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, scale)),
-        array: false,
-        format: None,
-    }
+    cast(expr, DataType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, scale)))
 }
 
 /// A whole number as a literal.
@@ -104,16 +98,4 @@ fn whole(number: u64) -> ValueWithSpan {
         rest /= 10;
     }
     Value::Number(digits.into_iter().rev().collect(), false).into()
-}
-
-fn number(digits: &str) -> Expr {
-    Expr::Value(Value::Number(digits.to_owned(), false).into())
-}
-
-fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
-    Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
-}
-
-fn nested(expr: Expr) -> Expr {
-    Expr::Nested(Box::new(expr))
 }

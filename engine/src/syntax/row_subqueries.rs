@@ -66,7 +66,7 @@ fn taken(expr: &mut Expr) -> Result<Option<(Expr, Box<Query>, bool)>> {
     }
     let columns = COLUMNS.iter().take(values.len()).map(|name| Expr::CompoundIdentifier(vec![quoted(ROW), quoted(name)]));
     let columns: Vec<Expr> = columns.collect();
-    let Some(equal) = compared(values, &BinaryOperator::Eq, &columns)? else { return Ok(None) };
+    let Some(equal) = compared(&values, &BinaryOperator::Eq, &columns)? else { return Ok(None) };
     Ok(Some((equal, subquery.clone(), *negated)))
 }
 

@@ -1,51 +1,79 @@
-//! Comparisons of rows, `(a, b) = (c, d)`: column by column, so that a null makes them unknown and sources can compute them.
+//! Comparisons of rows, `(a, b) = (c, d)` and `ROW(a, b) = ROW(c, d)`: column by column, so that a null makes them unknown and sources can
+//! compute them.
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Value};
 use headwater_common::{Error, Result};
 
-use super::{call, placeholder};
+use super::calls::arguments_of;
+use super::{binary, call, nested, normalized, placeholder};
 
-/// Writes comparisons, IN lists and OVERLAPS of rows as those of their columns. DataFusion compares rows as records, in which a
-/// null equals a null.
+/// Writes comparisons, IN lists, BETWEEN, IS NULL and OVERLAPS of rows as those of their columns. DataFusion compares rows as records,
+/// in which a null equals a null.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
-    match expr {
-        Expr::BinaryOp { left, op, right } => {
-            let (Some(l), Some(r)) = (tuple(left), tuple(right)) else { return Ok(()) };
-            if l.len() != r.len() {
-                return Err(Error::invalid("rows of different numbers of columns are compared"));
-            }
-            if let Some(made) = compared(l, op, r)? {
-                *expr = made;
-            }
-            Ok(())
-        }
+    let made = match expr {
+        Expr::BinaryOp { left, op, right } => match (tuple(left), tuple(right)) {
+            (Some(left), Some(right)) => compared(&left, op, &right)?,
+            _ => None,
+        },
         Expr::InList { expr: row, list, negated } => {
-            let Some(columns) = tuple(row) else { return Ok(()) };
+            let Some(row) = tuple(row) else { return Ok(()) };
             let mut equal = Vec::with_capacity(list.len());
             for item in list.iter() {
-                let Some(item) = tuple(item).filter(|item| item.len() == columns.len()) else {
+                let Some(item) = tuple(item).filter(|item| item.len() == row.len()) else {
                     return Err(Error::invalid("each value of the list behind IN must be a row of as many columns"));
                 };
-                equal.extend(compared(columns, &BinaryOperator::Eq, item)?);
+                equal.extend(compared(&row, &BinaryOperator::Eq, &item)?);
             }
-            let found = joined(equal, &BinaryOperator::Or);
-            *expr = if *negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(found) } } else { found };
-            Ok(())
+            Some(negated_if(*negated, joined(equal, &BinaryOperator::Or)))
         }
-        _ => Ok(()),
+        Expr::Between { expr: row, negated, low, high } => match (tuple(row), tuple(low), tuple(high)) {
+            (Some(row), Some(low), Some(high)) => {
+                let bounds = [(BinaryOperator::GtEq, low), (BinaryOperator::LtEq, high)];
+                let mut both = Vec::new();
+                for (op, bound) in bounds {
+                    both.extend(compared(&row, &op, &bound)?);
+                }
+                Some(negated_if(*negated, joined(both, &BinaryOperator::And)))
+            }
+            _ => None,
+        },
+        Expr::IsNull(row) => tuple(row).map(|row| each(row, Expr::IsNull)),
+        Expr::IsNotNull(row) => tuple(row).map(|row| each(row, Expr::IsNotNull)),
+        _ => None,
+    };
+    if let Some(made) = made {
+        *expr = made;
     }
+    Ok(())
 }
 
-pub(super) fn tuple(expr: &Expr) -> Option<&[Expr]> {
+/// The columns of `(a, b)` and `ROW(a, b)`.
+pub(super) fn tuple(expr: &Expr) -> Option<Vec<Expr>> {
     match expr {
-        Expr::Tuple(items) if items.len() > 1 => Some(items),
+        Expr::Tuple(items) if items.len() > 1 => Some(items.clone()),
         Expr::Nested(inner) => tuple(inner),
+        Expr::Function(function) => match function.name.0.as_slice() {
+            [name] if name.as_ident().is_some_and(|name| normalized(name) == "row") => arguments_of(function),
+            _ => None,
+        },
         _ => None,
     }
 }
 
+fn each(row: Vec<Expr>, test: fn(Box<Expr>) -> Expr) -> Expr {
+    joined(row.into_iter().map(|column| test(Box::new(column))).collect(), &BinaryOperator::And)
+}
+
+fn negated_if(negated: bool, expr: Expr) -> Expr {
+    if negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) } } else { expr }
+}
+
+/// The comparison of two rows; `None` for an operator that does not compare rows.
 pub(super) fn compared(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Option<Expr>> {
     use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    if left.len() != right.len() {
+        return Err(Error::invalid("rows of different numbers of columns are compared"));
+    }
     Ok(Some(match op {
         Eq | NotEq => {
             let each = left.iter().zip(right).map(|(l, r)| binary(l.clone(), op.clone(), r.clone())).collect();
@@ -82,15 +110,7 @@ fn ordered(left: &[Expr], right: &[Expr], strict: &BinaryOperator, op: &BinaryOp
     }
 }
 
-fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
-    Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
-}
-
-fn nested(expr: Expr) -> Expr {
-    Expr::Nested(Box::new(expr))
-}
-
 fn joined(terms: Vec<Expr>, op: &BinaryOperator) -> Expr {
     let all = terms.into_iter().reduce(|left, right| binary(left, op.clone(), right));
-    nested(all.unwrap_or_else(|| Expr::Value(Value::Boolean(false).into())))
+    nested(all.unwrap_or_else(|| Expr::Value(Value::Boolean(*op == BinaryOperator::And).into())))
 }

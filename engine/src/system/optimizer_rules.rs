@@ -24,7 +24,10 @@ pub(super) const COLUMNS: &[(&str, DataType)] = &[
 const DESCRIPTIONS: &[(&str, &str)] = &[
     ("one_row_subquery", "EXISTS and IN over a correlated sub-query of exactly one row become comparisons with it"),
     ("mark_subquery_values", "EXISTS outside of filters becomes a mark join, or a count of one row"),
-    ("null_aware_in_subquery", "x IN (sub-query) below OR, NOT or IS NULL keeps its third truth value"),
+    (
+        "null_aware_in_subquery",
+        "x IN (sub-query) below OR, NOT or IS NULL keeps its third truth value; ANY and ALL of sub-queries",
+    ),
     ("keep_narrowing_casts", "a cast that drops digits is not taken back in a comparison"),
     ("nullable_subqueries", "a sub-query that is a value is NULL when it has no row"),
     ("equal_zeros", "lists, CASE and nullif take both zeros of floating point for equal"),
@@ -36,6 +39,7 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("first_of_subquery", "a value of the first row of a correlated sub-query is an aggregate"),
     ("join_correlated_aggregates", "aggregates of rows that other conditions than = find are groups of a join"),
     ("number_lateral_rows", "LATERAL with LIMIT is a join whose rows are numbered"),
+    ("unnest_lateral", "LATERAL that reads no table is computed over the left side"),
     ("drop_referenced_joins", "joins with a table in which every row has its match are left out"),
     ("merge_self_joins", "a table that is joined with itself on a key is read once"),
     ("reduce_group_keys", "GROUP BY a key of a table leaves its other columns out"),

@@ -1,6 +1,7 @@
 //! Literals keep their digits and find the type of what they meet.
 
 mod bound;
+mod bytes;
 mod columns;
 mod float;
 mod meet;
@@ -19,6 +20,8 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Between, BinaryExpr, DmlStatement, LogicalPlan, Operator, WriteOp};
 use datafusion::prelude::Expr;
 
+pub use self::bytes::bytes_of;
+use self::bytes::is_binary;
 use self::columns::{is_date, is_time, rewrite_in, rewrite_keys, rewrite_union};
 use self::float::{as_float, folded};
 use self::meet::{arithmetic, compare, is_comparison, meet, meet_compared, quotient, type_of};
@@ -32,6 +35,8 @@ use self::origin::{CHOOSING, Origins, keeps_digits};
 /// - when one of those that meet is floating point (DataFusion would compare both as `Decimal(30, 15)`),
 /// - in `/` and `%` with a literal, whose decimal quotients would have a few digits only,
 /// - as the argument of a function that does not keep digits.
+///
+/// A text that meets bytes says bytes as in Postgres, and one that meets truth values may say one.
 ///
 /// A text that is compared with decimals is a number of exactly its digits; DataFusion would round it to their scale.
 ///
@@ -61,7 +66,10 @@ impl ExactLiterals {
 
 /// Whether there is anything to put right.
 fn is_concerned(plan: &LogicalPlan) -> Result<bool> {
-    let concerns = |t: &DataType| t.is_decimal() || is_date(t) || is_time(t) || matches!(t, DataType::Timestamp(..));
+    let concerns = |t: &DataType| {
+        let meets_texts = t.is_decimal() || is_binary(t) || *t == DataType::Boolean;
+        meets_texts || is_date(t) || is_time(t) || matches!(t, DataType::Timestamp(..))
+    };
     let is_literal = |expr: &Expr| match expr {
         Expr::ScalarFunction(call) => call.func.name() == "to_char" || times::is_clock(call.func.name()),
         Expr::Literal(value, _) => concerns(&value.data_type()),
