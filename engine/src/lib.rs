@@ -27,6 +27,8 @@ mod float_literals;
 mod functions;
 mod guard;
 mod information_schema;
+mod interval_order;
+mod interval_text;
 mod json_operators;
 mod keyword_forms;
 mod label;

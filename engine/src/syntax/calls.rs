@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use headwater_common::{Error, Result};
 
-use super::{call, normalized, placeholder};
+use super::{call, nested, normalized, placeholder};
 /// Name of the function for AT TIME ZONE.
 const AT_TIME_ZONE: &str = "at_time_zone";
 
@@ -86,10 +86,6 @@ fn arguments_of(function: &Function) -> Option<Vec<Expr>> {
 
 fn arguments<const N: usize>(function: &Function) -> Option<[Expr; N]> {
     arguments_of(function)?.try_into().ok()
-}
-
-fn nested(expr: Expr) -> Expr {
-    Expr::Nested(Box::new(expr))
 }
 
 /// All seven arguments of `make_interval` in their order.

@@ -7,6 +7,7 @@ mod calls;
 mod chain;
 mod distinct_from;
 mod fetch;
+mod intervals;
 mod like_escape;
 mod operators;
 mod ordinals;
@@ -85,6 +86,7 @@ impl VisitorMut for Corrector {
         time_zone::rewrite(expr);
         between::rewrite(expr);
         operators::rewrite(expr);
+        intervals::rewrite(expr);
         step(rows::rewrite(expr))?;
         step(like_escape::rewrite(expr))?;
         step(calls::rewrite(expr))
@@ -114,6 +116,10 @@ fn step(done: Result<()>) -> ControlFlow<Error> {
 /// What stands for an expression while it is moved.
 pub(crate) fn placeholder() -> Expr {
     Expr::Value(Value::Null.into())
+}
+
+fn nested(expr: Expr) -> Expr {
+    Expr::Nested(Box::new(expr))
 }
 
 fn call(name: &str, arguments: Vec<Expr>) -> Expr {

@@ -5,7 +5,7 @@ use datafusion::sql::sqlparser::ast::{
     ValueWithSpan,
 };
 
-use super::{call, placeholder};
+use super::{call, nested, placeholder};
 
 /// Rewrites one expression whose parts are right already.
 pub(super) fn rewrite(expr: &mut Expr) {
@@ -15,6 +15,10 @@ pub(super) fn rewrite(expr: &mut Expr) {
             *expr = nested(binary(number("-1"), BinaryOperator::Minus, nested(*value)));
         }
         Expr::Cast { .. } => cut_text(expr),
+        Expr::Extract { field: DateTimeField::Julian, .. } => {
+            let Expr::Extract { expr: time, .. } = std::mem::replace(expr, placeholder()) else { return };
+            *expr = call("julian_day", vec![*time]);
+        }
         Expr::Extract { field, .. } => {
             if let Some(digits) = digits(field) {
                 fraction(expr, digits);
@@ -81,8 +85,4 @@ fn number(digits: &str) -> Expr {
 
 fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
-}
-
-fn nested(expr: Expr) -> Expr {
-    Expr::Nested(Box::new(expr))
 }

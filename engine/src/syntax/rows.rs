@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Value};
 use headwater_common::{Error, Result};
 
-use super::{call, placeholder};
+use super::{call, nested, placeholder};
 
 /// Writes comparisons, IN lists and OVERLAPS of rows as those of their columns. DataFusion compares rows as records, in which a
 /// null equals a null.
@@ -84,10 +84,6 @@ fn ordered(left: &[Expr], right: &[Expr], strict: &BinaryOperator, op: &BinaryOp
 
 fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
-}
-
-fn nested(expr: Expr) -> Expr {
-    Expr::Nested(Box::new(expr))
 }
 
 fn joined(terms: Vec<Expr>, op: &BinaryOperator) -> Expr {

@@ -25,6 +25,12 @@ pub(super) fn meet(all: &mut [Expr], types: &[DataType]) -> Result<()> {
             target = Some((*unit, zone.clone()));
         }
     }
+    // Dates of a column and a time of the statement meet in microseconds, which hold every day.
+    let time = |t: &DataType| matches!(t, DataType::Timestamp(_, None));
+    let date = |(expr, t): (&Expr, &DataType)| *t == DataType::Date32 && !is_constant(expr);
+    if target.is_none() && types.iter().any(time) && all.iter().zip(types).any(date) {
+        target = Some((TimeUnit::Microsecond, None));
+    }
     let Some((unit, zone)) = target else { return Ok(()) };
     let mut beyond = false;
     for (expr, data_type) in all.iter_mut().zip(types) {
