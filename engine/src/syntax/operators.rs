@@ -14,6 +14,13 @@ pub(super) fn rewrite(expr: &mut Expr) {
             let Expr::UnaryOp { expr: value, .. } = std::mem::replace(expr, placeholder()) else { return };
             *expr = nested(binary(number("-1"), BinaryOperator::Minus, nested(*value)));
         }
+        Expr::BinaryOp { left, op: BinaryOperator::Divide, right } => {
+            // Parts of times are whole numbers here, and their quotients are none.
+            for side in [left, right].into_iter().filter(|side| is_part(side)) {
+                let part = std::mem::replace(side.as_mut(), placeholder());
+                **side = cast(part, DataType::Double(ExactNumberInfo::None));
+            }
+        }
         Expr::Cast { .. } => cut_text(expr),
         Expr::Extract { field: DateTimeField::Julian, .. } => {
             let Expr::Extract { expr: time, .. } = std::mem::replace(expr, placeholder()) else { return };
@@ -25,6 +32,19 @@ pub(super) fn rewrite(expr: &mut Expr) {
             }
         }
         _ => {}
+    }
+}
+
+/// Whether an expression is EXTRACT or `date_part`.
+fn is_part(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_part(inner),
+        Expr::Extract { .. } => true,
+        Expr::Function(function) => matches!(
+            function.name.0.as_slice(),
+            [name] if name.as_ident().is_some_and(|name| name.value.eq_ignore_ascii_case("date_part"))
+        ),
+        _ => false,
     }
 }
 
@@ -59,13 +79,11 @@ fn fraction(expr: &mut Expr, digits: u32) {
 }
 
 fn decimal(expr: Expr, precision: u64, scale: i64) -> Expr {
-    Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(expr),
-        data_type: DataType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, scale)),
-        array: false,
-        format: None,
-    }
+    cast(expr, DataType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, scale)))
+}
+
+fn cast(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
 /// A whole number as a literal.

@@ -55,7 +55,8 @@ impl ExactLiterals {
 
 /// Whether there is anything to put right.
 fn is_concerned(plan: &LogicalPlan) -> Result<bool> {
-    let concerns = |t: &DataType| t.is_decimal() || matches!(t, DataType::Timestamp(..));
+    let concerns =
+        |t: &DataType| t.is_decimal() || matches!(t, DataType::Timestamp(..) | DataType::Time32(_) | DataType::Time64(_));
     let is_literal = |expr: &Expr| match expr {
         Expr::ScalarFunction(call) => pattern::is_formatted(call.func.name()),
         Expr::Literal(value, _) => concerns(&value.data_type()),

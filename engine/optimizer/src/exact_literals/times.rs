@@ -10,12 +10,17 @@ use datafusion::prelude::Expr;
 use headwater_common::Error;
 use headwater_source::ErrorExt;
 
+/// Units and the digits of a second's fraction that they hold.
+const UNITS: [(TimeUnit, usize); 4] =
+    [(TimeUnit::Second, 0), (TimeUnit::Millisecond, 3), (TimeUnit::Microsecond, 6), (TimeUnit::Nanosecond, 9)];
+
 /// Functions of the current time.
 const CLOCKS: &[&str] = &["current_date", "now"];
 
 /// Brings constants to the unit of the times that they meet. DataFusion would bring all of them to nanoseconds, which end in the
 /// year 2262.
 pub(super) fn meet(all: &mut [Expr], types: &[DataType]) -> Result<()> {
+    meet_clocks(all, types);
     let mut target: Option<(TimeUnit, Option<Arc<str>>)> = None;
     for (expr, data_type) in all.iter().zip(types) {
         if let DataType::Timestamp(unit, zone) = data_type
@@ -26,7 +31,7 @@ pub(super) fn meet(all: &mut [Expr], types: &[DataType]) -> Result<()> {
         }
     }
     // Dates of a column and a time of the statement meet in microseconds, which hold every day.
-    let time = |t: &DataType| matches!(t, DataType::Timestamp(_, None));
+    let time = |t: &DataType| matches!(t, DataType::Timestamp(..));
     let date = |(expr, t): (&Expr, &DataType)| *t == DataType::Date32 && !is_constant(expr);
     if target.is_none() && types.iter().any(time) && all.iter().zip(types).any(date) {
         target = Some((TimeUnit::Microsecond, None));
@@ -59,6 +64,36 @@ pub(super) fn meet(all: &mut [Expr], types: &[DataType]) -> Result<()> {
     Ok(())
 }
 
+/// Brings times of day to the unit of the columns among them, or to a finer one that a literal needs.
+fn meet_clocks(all: &mut [Expr], types: &[DataType]) {
+    let needed = |expr: &Expr| UNITS.into_iter().find(|(_, digits)| written(expr).map_or(0, fraction_digits) <= *digits);
+    let mut target: Option<TimeUnit> = None;
+    let mut same = true;
+    for (expr, data_type) in all.iter().zip(types) {
+        let (DataType::Time32(own) | DataType::Time64(own)) = data_type else { continue };
+        let unit = match written(expr) {
+            Some(_) => needed(expr).map_or(*own, |(unit, _)| unit),
+            None => *own,
+        };
+        same &= target.is_none_or(|known| known == *own) && unit == *own;
+        target = Some(target.map_or(unit, |known| known.max(unit)));
+    }
+    let Some(unit) = target.filter(|_| !same) else { return };
+    let target = match unit {
+        TimeUnit::Second | TimeUnit::Millisecond => DataType::Time32(unit),
+        TimeUnit::Microsecond | TimeUnit::Nanosecond => DataType::Time64(unit),
+    };
+    for (expr, data_type) in all.iter_mut().zip(types) {
+        if matches!(data_type, DataType::Time32(_) | DataType::Time64(_)) && *data_type != target {
+            let value = match written(expr) {
+                Some(text) => Expr::Literal(ScalarValue::from(text), None),
+                None => std::mem::take(expr),
+            };
+            *expr = Expr::Cast(Cast::new(Box::new(value), target.clone()));
+        }
+    }
+}
+
 /// `TIMESTAMP '...'`, with or without seconds; beyond the years of nanoseconds in microseconds. Any other cast stays.
 pub(super) fn typed(value: Cast) -> Result<Expr> {
     let (DataType::Timestamp(unit, zone), Some(text)) = (value.field.data_type(), text_of(&value.expr)) else {
@@ -88,8 +123,7 @@ fn literal(text: &str, unit: TimeUnit, zone: &Option<Arc<str>>) -> Result<Expr> 
         let micros = nanos.saturating_add(500).div_euclid(1_000);
         return Ok(Expr::Literal(ScalarValue::TimestampMicrosecond(Some(micros), zone), None));
     }
-    let units = [TimeUnit::Second, TimeUnit::Millisecond, TimeUnit::Microsecond, TimeUnit::Nanosecond];
-    let exact = units.into_iter().zip([0, 3, 6, 9]).filter(|(u, digits)| *u >= unit && needed <= *digits);
+    let exact = UNITS.into_iter().filter(|(u, digits)| *u >= unit && needed <= *digits);
     let value = exact.map(|(u, _)| u).chain([TimeUnit::Microsecond]).find_map(|u| parsed(&text, u, zone));
     match value {
         Some(value) => Ok(Expr::Literal(value, None)),
