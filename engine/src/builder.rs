@@ -42,6 +42,7 @@ use crate::executor;
 use crate::interval_order::IntervalOrder;
 use crate::memory::{default_memory_bytes, spill_error};
 use crate::operators::Operators;
+use crate::peer_frames::PeerFrames;
 use crate::planner::Planner;
 use crate::table_clauses::TableClauses;
 use crate::total_order;
@@ -315,6 +316,7 @@ fn state(
     state.register_relation_planner(Arc::new(TableClauses)).map_err(crate::error::classify)?;
     state.register_expr_planner(Arc::new(Operators::new())).map_err(crate::error::classify)?;
     state.register_function_rewrite(Arc::new(CheckArithmetic)).map_err(crate::error::classify)?;
+    state.register_function_rewrite(Arc::new(PeerFrames)).map_err(crate::error::classify)?;
     Ok(state)
 }
 

@@ -37,6 +37,7 @@ mod models;
 mod native_query;
 mod not_null;
 mod operators;
+mod peer_frames;
 mod placeholders;
 mod planner;
 mod prepared;

@@ -23,8 +23,8 @@ use datafusion::logical_expr::expr::{
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Distinct, ExprSchemable, LogicalPlan, Operator, Projection, ScalarUDF, Subquery, WindowFrameBound,
-    WindowFrameUnits, cast, lit,
+    Between, BinaryExpr, Distinct, ExprSchemable, LogicalPlan, Operator, Projection, ScalarUDF, Subquery, WindowFrameUnits,
+    cast, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::prelude::Expr;
@@ -36,6 +36,7 @@ use crate::functions::{
     self, INTERVAL, INTERVAL_EPOCH, INTERVAL_GREATEST, INTERVAL_LEAST, INTERVAL_LENGTH, INTERVAL_PART, JUSTIFY_HOURS,
     YEAR_PART, is_interval_part,
 };
+use crate::peer_frames::is_distance;
 
 /// Makes plans compare intervals by their length.
 #[derive(Debug)]
@@ -322,13 +323,6 @@ impl Functions {
 
 fn is_of_year(part: &str) -> bool {
     matches!(part.trim_end_matches('s'), "decade" | "century" | "millennium")
-}
-
-fn is_distance(bound: &WindowFrameBound) -> bool {
-    match bound {
-        WindowFrameBound::Preceding(by) | WindowFrameBound::Following(by) => !by.is_null(),
-        WindowFrameBound::CurrentRow => false,
-    }
 }
 
 fn unsupported(what: &str) -> datafusion::error::DataFusionError {

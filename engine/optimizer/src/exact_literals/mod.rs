@@ -174,7 +174,7 @@ fn float_columns(plan: &Arc<LogicalPlan>, float: &[bool]) -> Result<Option<Logic
 fn rewrite_expr(expr: Expr, schema: &DFSchema, origins: &Origins<'_>) -> Result<Transformed<Expr>> {
     match expr {
         Expr::Cast(cast) => match folded(cast) {
-            Expr::Cast(cast) => times::typed(cast).map(Transformed::yes),
+            Expr::Cast(cast) => times::typed(times::of_date(cast, schema)).map(Transformed::yes),
             double => Ok(Transformed::yes(double)),
         },
         Expr::BinaryExpr(BinaryExpr { left, mut op, right }) => {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Alias, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Cast, Operator};
 use datafusion::prelude::Expr;
 use headwater_common::Error;
 use headwater_source::ErrorExt;
+
+use super::meet::type_of;
 
 /// Units and the digits of a second's fraction that they hold.
 const UNITS: [(TimeUnit, usize); 4] =
@@ -105,6 +107,16 @@ pub(super) fn typed(value: Cast) -> Result<Expr> {
         return Ok(Expr::Cast(Cast { expr: literal, field: value.field }));
     }
     literal(&text, TimeUnit::Microsecond, zone)
+}
+
+/// `CAST(date AS TIMESTAMP)` in microseconds, which hold every day; nanoseconds end in the year 2262.
+pub(super) fn of_date(value: Cast, schema: &DFSchema) -> Cast {
+    match value.field.data_type() {
+        DataType::Timestamp(TimeUnit::Nanosecond, zone) if type_of(&value.expr, schema) == DataType::Date32 => {
+            Cast::new(value.expr, DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
+        }
+        _ => value,
+    }
 }
 
 fn cast(expr: Expr, unit: TimeUnit, zone: Option<Arc<str>>) -> Expr {
