@@ -83,7 +83,7 @@ pub(super) const RULES: &[Rule] = &[
         description: "The day of the Julian calendar, with its fraction.",
         coerce: |types| match types {
             [DataType::Date32] => Some(vec![DataType::Date32]),
-            [DataType::Timestamp(_, None)] => Some(vec![DataType::Timestamp(TimeUnit::Microsecond, None)]),
+            [DataType::Timestamp(..)] => Some(vec![DataType::Timestamp(TimeUnit::Microsecond, None)]),
             _ => None,
         },
         returns: |_| DataType::Float64,
@@ -158,11 +158,12 @@ pub(crate) fn is_interval_part(part: &str) -> bool {
 fn interval_part(part: &str, interval: IntervalMonthDayNano) -> Result<i32> {
     let (years, time) = (interval.months / 12, interval.nanoseconds);
     let found = match part.strip_suffix('s').unwrap_or(part) {
-        "millennium" | "millennia" => i64::from(years / 1_000),
+        "millennium" | "millenium" | "millennia" => i64::from(years / 1_000),
         "century" | "centurie" => i64::from(years / 100),
         "decade" => i64::from(years / 10),
         "year" => i64::from(years),
-        "quarter" => i64::from(interval.months % 12 / 3 + 1),
+        // The months of a year before zero count backwards.
+        "quarter" => i64::from(interval.months % 12 / 3 + if interval.months % 12 < 0 { -1 } else { 1 }),
         "month" => i64::from(interval.months % 12),
         "week" => i64::from(interval.days / 7),
         "day" => i64::from(interval.days),
@@ -192,7 +193,7 @@ fn year_part(part: &str, year: i32) -> Result<i32> {
     match part.strip_suffix('s').unwrap_or(part) {
         "decade" => Ok(year.div_euclid(10)),
         "century" => Ok(counted(100)),
-        "millennium" => Ok(counted(1_000)),
+        "millennium" | "millenium" => Ok(counted(1_000)),
         _ => Err(invalid(format!("a time has no part {part}"))),
     }
 }

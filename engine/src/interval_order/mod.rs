@@ -322,7 +322,7 @@ impl Functions {
 }
 
 fn is_of_year(part: &str) -> bool {
-    matches!(part.trim_end_matches('s'), "decade" | "century" | "millennium")
+    matches!(part.trim_end_matches('s'), "decade" | "century" | "millennium" | "millenium")
 }
 
 fn unsupported(what: &str) -> datafusion::error::DataFusionError {
