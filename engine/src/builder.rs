@@ -23,7 +23,7 @@ use futures::future::BoxFuture;
 use headwater_common::config::Config;
 use headwater_common::{Error, Result};
 use headwater_optimizer::{
-    AggregateBelowJoins, BindJoin, CheckArithmetic, CopyTopN, DropReferencedJoins, EqualZeros, ExactInLists,
+    AggregateBelowJoins, BindJoin, CheckArithmetic, CopyTopN, DateBounds, DropReferencedJoins, EqualZeros, ExactInLists,
     FirstOfSubquery, FoldContradictions, ForgetConstants, GuardedCrossJoin, GuardedFilter, GuardedFilterPushdown,
     JoinCorrelatedAggregates, JoinOrder, KeepDistinct, KeepGroupKeys, KeepMergeKeys, KeepNarrowingCasts, KeepSortKeys,
     MarkSubqueryValues, MergeEqualProjections, MergeSelfJoins, NullAwareInSubquery, NullableSubqueries, NumberLateralRows,
@@ -40,9 +40,11 @@ use crate::checked_sum;
 use crate::engine::{Engine, Shared, Sources};
 use crate::exact_percentile;
 use crate::executor;
+use crate::interval_order::IntervalOrder;
 use crate::memory::{default_memory_bytes, spill_error};
 use crate::operators::Operators;
 use crate::ordered_sets;
+use crate::peer_frames::PeerFrames;
 use crate::plan_guard::Guarded;
 use crate::planner::Planner;
 use crate::settled::Settled;
@@ -286,6 +288,7 @@ fn state(
         .with_default_features()
         .with_optimizer_rules(rules(without))
         .with_physical_optimizer_rules(physical_rules())
+        .with_analyzer_rule(Arc::new(IntervalOrder::new()))
         .with_analyzer_rule(Arc::new(OneRowSubquery))
         .with_analyzer_rule(Arc::new(NullAwareInSubquery))
         .with_analyzer_rule(Arc::new(EqualZeros))
@@ -310,7 +313,7 @@ fn state(
     // Last: the rules before look for joins.
     builder = builder.with_physical_optimizer_rule(Arc::new(SliceLargeValues));
     let mut state = builder.with_physical_optimizer_rule(Arc::new(YieldInJoins)).build();
-    let own = [checked_sum::function(), exact_percentile::function()].into_iter().chain(ordered_sets::functions());
+    let own = checked_sum::functions().into_iter().chain([exact_percentile::function()]).chain(ordered_sets::functions());
     for function in own.chain(total_order::functions()) {
         state.register_udaf(function).map_err(crate::error::classify)?;
     }
@@ -325,6 +328,7 @@ fn state(
     state.register_expr_planner(Arc::new(Operators::new())).map_err(crate::error::classify)?;
     state.register_function_rewrite(Arc::new(CheckArithmetic)).map_err(crate::error::classify)?;
     state.register_function_rewrite(Arc::new(ByType::new())).map_err(crate::error::classify)?;
+    state.register_function_rewrite(Arc::new(PeerFrames)).map_err(crate::error::classify)?;
     Ok(state)
 }
 
@@ -348,6 +352,7 @@ fn rules(without: &[String]) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     };
     before(&mut rules, "decorrelate_predicate_subquery", Arc::new(MarkSubqueryValues));
     before(&mut rules, "optimize_projections", Arc::new(MergeEqualProjections));
+    before(&mut rules, "push_down_filter", Arc::new(DateBounds));
     for user in ["eliminate_join", "optimize_projections"] {
         before(&mut rules, user, Arc::new(KeepGroupKeys));
     }

@@ -5,23 +5,26 @@
 //! | `a ^ b` | `power(a, b)` of doubles |
 //! | `array && array` | whether they have an element in common |
 //! | `interval * number`, `number * interval`, `interval / number` | that part of the interval |
-//! | `date + interval`, `date - interval` | a time, unless the interval is a constant of whole days |
+//! | `time - time` | the interval between them: whole days and the rest of a day |
+//! | `date - date` | the number of days between them |
+//! | `date + interval`, `interval + date`, `date - interval` | a timestamp, moved from the beginning of that day |
 //! | `time + $1`, `time - $1` | arithmetic by the value of the parameter |
-//! | comparisons of intervals | comparisons of their lengths, a month of 30 days and a day of 24 hours |
 
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::functions::math::power;
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{ExprSchemable, Operator, ScalarUDF, cast};
+use datafusion::logical_expr::{ExprSchemable, Operator, ScalarUDF, binary_expr, cast};
 use datafusion::prelude::Expr;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use crate::functions::{self, INTERVAL_DIVIDE, INTERVAL_LENGTH, INTERVAL_MULTIPLY, LISTS_OVERLAP, is_list, shifted};
+use crate::functions::{
+    self, DAYS_BETWEEN, INTERVAL_BETWEEN, INTERVAL_DIVIDE, INTERVAL_MULTIPLY, LISTS_OVERLAP, is_list, shifted,
+};
 
 /// Plans such operators.
 #[derive(Debug)]
@@ -31,7 +34,7 @@ pub(crate) struct Operators {
 
 impl Operators {
     pub(crate) fn new() -> Self {
-        let wanted = [INTERVAL_DIVIDE, INTERVAL_LENGTH, INTERVAL_MULTIPLY, LISTS_OVERLAP];
+        let wanted = [DAYS_BETWEEN, INTERVAL_BETWEEN, INTERVAL_DIVIDE, INTERVAL_MULTIPLY, LISTS_OVERLAP];
         let all = functions::all().into_iter().filter(|f| wanted.contains(&f.name()));
         Self { functions: all.map(Arc::new).collect() }
     }
@@ -42,8 +45,7 @@ impl Operators {
     }
 
     fn planned(&self, expr: &RawBinaryExpr, left: &DataType, right: &DataType) -> Option<Expr> {
-        use BinaryOperator::{BitwiseXor, Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Multiply, NotEq, PGOverlap, Plus};
-        let timed = |date: Expr| cast(date, DataType::Timestamp(TimeUnit::Microsecond, None));
+        use BinaryOperator::{BitwiseXor, Divide, Minus, Multiply, PGOverlap, Plus};
         let interval = |t: &DataType| matches!(t, DataType::Interval(_));
         let number = |t: &DataType| t.is_numeric();
         let (l, r) = (expr.left.clone(), expr.right.clone());
@@ -55,33 +57,32 @@ impl Operators {
             Multiply if interval(left) && number(right) => self.call(INTERVAL_MULTIPLY, vec![l, r]),
             Multiply if number(left) && interval(right) => self.call(INTERVAL_MULTIPLY, vec![r, l]),
             Divide if interval(left) && number(right) => self.call(INTERVAL_DIVIDE, vec![l, r]),
-            Plus if *left == DataType::Date32 && interval(right) && !is_whole_days(&r) => Some(timed(l) + r),
-            Plus if interval(left) && *right == DataType::Date32 && !is_whole_days(&l) => Some(l + timed(r)),
-            Minus if *left == DataType::Date32 && interval(right) && !is_whole_days(&r) => Some(timed(l) - r),
-            Eq | NotEq | Lt | LtEq | Gt | GtEq if interval(left) && interval(right) => {
-                let (l, r) = (self.call(INTERVAL_LENGTH, vec![l])?, self.call(INTERVAL_LENGTH, vec![r])?);
-                Some(match expr.op {
-                    Eq => l.eq(r),
-                    NotEq => l.not_eq(r),
-                    Lt => l.lt(r),
-                    LtEq => l.lt_eq(r),
-                    Gt => l.gt(r),
-                    _ => l.gt_eq(r),
-                })
-            }
+            Minus if is_date(left) && is_date(right) => self.call(DAYS_BETWEEN, vec![l, r]),
+            Minus if have_difference(left, right) => self.call(INTERVAL_BETWEEN, vec![l, r]),
+            Plus if is_date(left) && interval(right) => Some(binary_expr(midnight(l), Operator::Plus, r)),
+            Minus if is_date(left) && interval(right) => Some(binary_expr(midnight(l), Operator::Minus, r)),
+            Plus if interval(left) && is_date(right) => Some(binary_expr(midnight(r), Operator::Plus, l)),
             _ => None,
         }
     }
 }
 
-/// Whether an interval is a constant of months and days, which moves a date to another date.
-fn is_whole_days(interval: &Expr) -> bool {
-    match interval {
-        Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(value)), _) => value.nanoseconds == 0,
-        Expr::Literal(ScalarValue::IntervalYearMonth(_), _) => true,
-        Expr::Negative(inner) => is_whole_days(inner),
+fn is_date(data_type: &DataType) -> bool {
+    *data_type == DataType::Date32
+}
+
+/// Whether two times, one of which may be a date, are both points in time or both without a zone.
+fn have_difference(left: &DataType, right: &DataType) -> bool {
+    match (left, right) {
+        (DataType::Timestamp(_, zone), DataType::Timestamp(_, other)) => zone.is_some() == other.is_some(),
+        (DataType::Timestamp(..), DataType::Date32) | (DataType::Date32, DataType::Timestamp(..)) => true,
         _ => false,
     }
+}
+
+/// The beginning of a day.
+fn midnight(date: Expr) -> Expr {
+    cast(date, DataType::Timestamp(TimeUnit::Microsecond, None))
 }
 
 /// A sum or difference of a time and a parameter whose type nothing says.

@@ -2,9 +2,11 @@
 //!
 //! Sums are kept in 128 bits, which no number of rows can fill, and only the result must fit 64. So the order of the rows and
 //! the number of partitions do not decide whether a sum is possible. Sums of decimals that may need more than their 38 or 76 digits
-//! are kept in 256 bits. Sums of other types are DataFusion's.
+//! are kept in 256 bits. Sums and means of intervals and durations are those of [`intervals`]. Sums of other types are DataFusion's.
 
 mod groups;
+mod intervals;
+mod mean;
 mod one;
 mod wide;
 
@@ -26,15 +28,17 @@ use datafusion::prelude::Expr;
 use headwater_source::arithmetic::overflow;
 
 use groups::GroupSums;
+use intervals::{Lengths, is_length};
 use one::{DistinctSum, OneSum};
 use wide::{WideSum, is_wide};
 
 /// The type of a sum on its way to the result.
 const STATE: DataType = DataType::Decimal128(38, 0);
 
-/// The function.
-pub(crate) fn function() -> Arc<AggregateUDF> {
-    Arc::new(AggregateUDF::new_from_impl(CheckedSum::default()))
+/// The functions.
+pub(crate) fn functions() -> [Arc<AggregateUDF>; 2] {
+    let sum = AggregateUDF::new_from_impl(CheckedSum::default());
+    [Arc::new(sum), Arc::new(AggregateUDF::new_from_impl(mean::CheckedMean::default()))]
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Hash)]
@@ -65,6 +69,7 @@ impl AggregateUDFImpl for CheckedSum {
             (true, true) => Ok(Box::new(DistinctSum::new(self.inner.accumulator(args)?, result))),
             (true, false) => Ok(Box::new(OneSum::new(result))),
             (false, false) if is_wide(&result) => Ok(Box::new(WideSum::new(result))),
+            (false, false) if is_length(&result) => Ok(Box::new(Lengths::sum(result))),
             (false, _) => self.inner.accumulator(args),
         }
     }
@@ -74,13 +79,15 @@ impl AggregateUDFImpl for CheckedSum {
             _ if args.is_distinct => return self.inner.state_fields(args),
             whole if is_whole(whole) => STATE,
             decimal if is_wide(decimal) => wide::state_type(decimal),
+            length if is_length(length) => return Ok(intervals::state_fields(args.name)),
             _ => return self.inner.state_fields(args),
         };
         Ok(vec![Arc::new(Field::new(format_state_name(args.name, "sum"), state, true))])
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
-        !is_wide(args.return_field.data_type()) && self.inner.groups_accumulator_supported(args)
+        let result = args.return_field.data_type();
+        !is_wide(result) && !is_length(result) && self.inner.groups_accumulator_supported(args)
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
@@ -96,6 +103,7 @@ impl AggregateUDFImpl for CheckedSum {
             (true, true) => Ok(Box::new(DistinctSum::new(self.inner.create_sliding_accumulator(args)?, result))),
             (true, false) => Ok(Box::new(OneSum::new(result))),
             (false, false) if is_wide(&result) => Ok(Box::new(WideSum::new(result))),
+            (false, false) if is_length(&result) => Ok(Box::new(Lengths::sum(result))),
             (false, _) => self.inner.create_sliding_accumulator(args),
         }
     }
@@ -129,7 +137,8 @@ impl AggregateUDFImpl for CheckedSum {
 
     fn value_from_stats(&self, args: &StatisticsArgs) -> Option<ScalarValue> {
         // Statistics add up in 64 bits.
-        if is_whole(args.return_type) || is_wide(args.return_type) { None } else { self.inner.value_from_stats(args) }
+        let own = is_whole(args.return_type) || is_wide(args.return_type) || is_length(args.return_type);
+        if own { None } else { self.inner.value_from_stats(args) }
     }
 }
 

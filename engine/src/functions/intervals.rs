@@ -1,4 +1,4 @@
-//! Arithmetic and order of intervals, for the operators of [`crate::operators`].
+//! Arithmetic and order of intervals, for the operators of [`crate::operators`] and for [`crate::interval_order`].
 
 use std::sync::Arc;
 
@@ -15,10 +15,18 @@ pub(crate) const INTERVAL_DIVIDE: &str = "interval_divide";
 /// Name of the function that gives its length.
 pub(crate) const INTERVAL_LENGTH: &str = "interval_length";
 
-const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
+/// Name of the function that gives the longest of several.
+pub(crate) const INTERVAL_GREATEST: &str = "interval_greatest";
+/// Name of the function that gives the shortest.
+pub(crate) const INTERVAL_LEAST: &str = "interval_least";
+
+/// The type of intervals.
+pub(crate) const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
+/// Days by which months are compared and divided.
+pub(super) const DAYS_OF_MONTH: i128 = 30;
+/// Nanoseconds of a day.
+pub(crate) const DAY_NS: i128 = 86_400_000_000_000;
 const SECONDS_OF_DAY: f64 = 86_400.0;
-const DAYS_OF_MONTH: i128 = 30;
-const DAY_NS: i128 = 86_400_000_000_000;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -48,13 +56,54 @@ pub(super) const RULES: &[Rule] = &[
         returns: |_| DataType::Decimal128(38, 0),
         compute: |arrays, rows| {
             let [intervals] = arrays else { return Err(missing()) };
-            let intervals = intervals.as_primitive_opt::<IntervalMonthDayNanoType>().ok_or_else(missing)?;
-            let length = |i: usize| intervals.is_valid(i).then(|| length(intervals.value(i)));
-            let lengths: Decimal128Array = (0..rows).map(length).collect();
-            Ok(Arc::new(lengths.with_precision_and_scale(38, 0)?))
+            debug_assert_eq!(intervals.len(), rows);
+            lengths(intervals)
         },
     },
+    Rule {
+        name: INTERVAL_GREATEST,
+        usage: "greatest(interval, ...)",
+        description: "The longest of several intervals.",
+        coerce: all_intervals,
+        returns: |_| INTERVAL,
+        compute: |arrays, rows| extreme(arrays, rows, |one, other| length(one) > length(other)),
+    },
+    Rule {
+        name: INTERVAL_LEAST,
+        usage: "least(interval, ...)",
+        description: "The shortest of several intervals.",
+        coerce: all_intervals,
+        returns: |_| INTERVAL,
+        compute: |arrays, rows| extreme(arrays, rows, |one, other| length(one) < length(other)),
+    },
 ];
+
+fn all_intervals(types: &[DataType]) -> Option<Vec<DataType>> {
+    let interval = |t: &DataType| matches!(t, DataType::Interval(_) | DataType::Duration(_) | DataType::Null);
+    (!types.is_empty() && types.iter().all(interval)).then(|| vec![INTERVAL; types.len()])
+}
+
+/// The lengths by which intervals are compared.
+pub(crate) fn lengths(intervals: &ArrayRef) -> Result<ArrayRef> {
+    let intervals = intervals.as_primitive_opt::<IntervalMonthDayNanoType>().ok_or_else(missing)?;
+    let lengths: Decimal128Array = intervals.iter().map(|interval| interval.map(length)).collect();
+    Ok(Arc::new(lengths.with_precision_and_scale(38, 0)?))
+}
+
+/// The first of the intervals of a row that none is better than; those that are null do not count.
+fn extreme(
+    arrays: &[ArrayRef],
+    rows: usize,
+    better: fn(IntervalMonthDayNano, IntervalMonthDayNano) -> bool,
+) -> Result<ArrayRef> {
+    let all = arrays.iter().map(|a| a.as_primitive_opt::<IntervalMonthDayNanoType>().ok_or_else(missing));
+    let all = all.collect::<Result<Vec<_>>>()?;
+    let each = (0..rows).map(|row| {
+        let present = all.iter().filter(|a| a.is_valid(row)).map(|a| a.value(row));
+        present.reduce(|best, next| if better(next, best) { next } else { best })
+    });
+    Ok(Arc::new(each.collect::<IntervalMonthDayNanoArray>()))
+}
 
 fn by_number(types: &[DataType]) -> Option<Vec<DataType>> {
     match types {
@@ -86,7 +135,7 @@ fn scaled(arrays: &[ArrayRef], rows: usize, apply: fn(f64, f64) -> f64) -> Resul
 }
 
 /// The steps of Postgres (`interval_mul`): what is left of a month goes to the days, what is left of a day to the time.
-fn scale(interval: IntervalMonthDayNano, apply: impl Fn(f64) -> f64) -> Option<IntervalMonthDayNano> {
+pub(crate) fn scale(interval: IntervalMonthDayNano, apply: impl Fn(f64) -> f64) -> Option<IntervalMonthDayNano> {
     let (months, days) = (apply(f64::from(interval.months)), apply(f64::from(interval.days)));
     let (whole_months, mut whole_days) = (whole(months)?, whole(days)?);
     let days_of_rest = micro((months - f64::from(whole_months)) * DAYS_OF_MONTH as f64);

@@ -4,6 +4,8 @@ mod age;
 mod at_time_zone;
 mod buckets;
 mod clock;
+mod differences;
+mod interval_parts;
 mod intervals;
 mod list_any;
 mod list_has_null;
@@ -23,7 +25,12 @@ mod unchanged;
 use datafusion::logical_expr::ScalarUDF;
 
 pub(crate) use at_time_zone::NAME as AT_TIME_ZONE;
-pub(crate) use intervals::{INTERVAL_DIVIDE, INTERVAL_LENGTH, INTERVAL_MULTIPLY};
+pub(crate) use differences::{DAYS_BETWEEN, INTERVAL_BETWEEN};
+pub(crate) use interval_parts::{INTERVAL_EPOCH, INTERVAL_PART, JUSTIFY_HOURS, YEAR_PART, is_interval_part};
+pub(crate) use intervals::{
+    DAY_NS, INTERVAL, INTERVAL_DIVIDE, INTERVAL_GREATEST, INTERVAL_LEAST, INTERVAL_LENGTH, INTERVAL_MULTIPLY, lengths,
+    scale,
+};
 pub(crate) use list_any::ARRAY_ANY;
 pub(crate) use list_has_null::NAME as LIST_HAS_NULL;
 pub(crate) use lists::{LIST_ORDER, LISTS_OVERLAP, is_list};
@@ -42,7 +49,9 @@ pub(crate) fn all() -> Vec<ScalarUDF> {
         texts::RULES,
         times::RULES,
         age::RULES,
+        differences::RULES,
         intervals::RULES,
+        interval_parts::RULES,
         lists::RULES,
         list_any::RULES,
         regex_parts::RULES,

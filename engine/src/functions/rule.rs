@@ -10,6 +10,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     ColumnarValue, DocSection, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use datafusion::prelude::Expr;
 use headwater_common::Error;
 use headwater_source::ErrorExt;
 
@@ -24,6 +25,15 @@ pub(super) struct Rule {
     pub(super) returns: fn(&[DataType]) -> DataType,
     /// The result of so many rows.
     pub(super) compute: fn(&[ArrayRef], usize) -> Result<ArrayRef>,
+}
+
+impl Rule {
+    /// The operator that it stands for, by its usage.
+    fn operator(&self) -> Option<&'static str> {
+        let mut words = self.usage.split(' ');
+        let operator = words.nth(1).filter(|word| matches!(*word, "+" | "-" | "*" | "/"))?;
+        (words.count() == 1).then_some(operator)
+    }
 }
 
 /// A rule as a function.
@@ -62,6 +72,15 @@ impl Hash for RowFunction {
 impl ScalarUDFImpl for RowFunction {
     fn name(&self) -> &str {
         self.rule.name
+    }
+
+    /// A function that stands for an operator has its name in the columns of a result.
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        let names: Vec<String> = args.iter().map(|arg| arg.schema_name().to_string()).collect();
+        Ok(match (self.rule.operator(), names.as_slice()) {
+            (Some(operator), [left, right]) => format!("{left} {operator} {right}"),
+            _ => format!("{}({})", self.rule.name, names.join(",")),
+        })
     }
 
     fn signature(&self) -> &Signature {

@@ -8,15 +8,12 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::compute::kernels::numeric::add;
-use datafusion::arrow::datatypes::{
-    DataType, Float64Type, Int32Type, Int64Type, IntervalMonthDayNano, IntervalUnit, TimeUnit,
-};
+use datafusion::arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, IntervalMonthDayNano, TimeUnit};
 use datafusion::error::Result;
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 
+use super::intervals::INTERVAL;
 use super::rule::{Rule, invalid, missing};
-
-const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

@@ -91,6 +91,24 @@ struct Capped {
 }
 
 impl Capped {
+    /// Refuses a series of times that would be null, or end too early, because its times do not fit their type.
+    fn check_times(&self, args: &ScalarFunctionArgs) -> Result<()> {
+        let times = args.args.first().is_some_and(|start| matches!(start.data_type(), DataType::Timestamp(..)));
+        if self.rule != Rule::Series || !times {
+            return Ok(());
+        }
+        let span = Span::of(&args.args)?;
+        let constant = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
+        match (0..if constant { 1 } else { args.number_rows }).any(|row| span.is_beyond(row)) {
+            true => Err(Error::unsupported(format!(
+                "{} of times before the year 1678 or after 2261 is not supported; use dates",
+                self.inner.name()
+            ))
+            .into_datafusion()),
+            false => Ok(()),
+        }
+    }
+
     /// Refuses arguments whose result would be too large; unknown shapes of arguments are left to the function.
     fn check(&self, args: &ScalarFunctionArgs) -> Result<()> {
         if self.bytes_max == 0 {
@@ -226,6 +244,7 @@ impl ScalarUDFImpl for Capped {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         self.check(&args)?;
+        self.check_times(&args)?;
         self.inner.invoke_with_args(args)
     }
 

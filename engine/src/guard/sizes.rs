@@ -179,6 +179,14 @@ impl Span {
         })
     }
 
+    /// Whether a series of times leaves the years that DataFusion computes it in: its times are nanoseconds.
+    pub(super) fn is_beyond(&self, row: usize) -> bool {
+        let (Some(start), Some(stop), Some(step)) = (self.start.at(row), self.stop.at(row), self.step.at(row)) else {
+            return false;
+        };
+        [start, stop, stop - step.abs(), stop + step.abs()].into_iter().any(|time| i64::try_from(time).is_err())
+    }
+
     /// Number of steps; none when a part is null.
     pub(super) fn steps(&self, row: usize) -> u64 {
         let (Some(start), Some(stop), Some(step)) = (self.start.at(row), self.stop.at(row), self.step.at(row)) else {
@@ -253,6 +261,11 @@ mod tests {
         let whole = |n: i64| ColumnarValue::Scalar(ScalarValue::Int64(Some(n)));
         assert_eq!(Span::of(&[whole(10), whole(-10), whole(-5)]).unwrap().steps(0), 5);
         assert_eq!(Span::of(&[whole(7)]).unwrap().steps(0), 8);
+        let day = || ColumnarValue::Scalar(ScalarValue::new_interval_mdn(0, 1, 0));
+        for (year, beyond) in [(50, false), (400, true), (-400, true)] {
+            let times = [moment(0), moment(year * 31_557_600), day()];
+            assert_eq!(Span::of(&times).unwrap().is_beyond(0), beyond, "{year}");
+        }
     }
 
     #[test]

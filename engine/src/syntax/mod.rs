@@ -9,6 +9,7 @@ mod distinct_from;
 mod fetch;
 mod fields;
 mod groups;
+mod intervals;
 mod like_escape;
 mod operators;
 mod ordinals;
@@ -112,6 +113,7 @@ impl VisitorMut for Corrector {
         step(typed_texts::rewrite(expr))?;
         xor::rewrite(expr);
         step(operators::rewrite(expr))?;
+        intervals::rewrite(expr);
         step(rows::rewrite(expr))?;
         step(row_subqueries::as_value(expr))?;
         step(substrings::rewrite(expr))?;

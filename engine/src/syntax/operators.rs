@@ -31,6 +31,17 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
                 }
             }
         }
+        Expr::BinaryOp { left, op: BinaryOperator::Divide, right } => {
+            // Parts of times are whole numbers here, and their quotients are none.
+            for side in [left, right].into_iter().filter(|side| is_part(side)) {
+                let part = std::mem::replace(side.as_mut(), placeholder());
+                **side = cast(part, DataType::Double(ExactNumberInfo::None));
+            }
+        }
+        Expr::Extract { field: DateTimeField::Julian, .. } => {
+            let Expr::Extract { expr: time, .. } = std::mem::replace(expr, placeholder()) else { return Ok(()) };
+            *expr = call("julian_day", vec![*time]);
+        }
         Expr::Extract { field, .. } => {
             if let Some(digits) = digits(field) {
                 fraction(expr, digits);
@@ -52,6 +63,19 @@ fn widen_float(data_type: &mut DataType) {
             | ArrayElemTypeDef::Parenthesis(inner),
         ) => widen_float(inner),
         _ => {}
+    }
+}
+
+/// Whether an expression is EXTRACT or `date_part`.
+fn is_part(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_part(inner),
+        Expr::Extract { .. } => true,
+        Expr::Function(function) => matches!(
+            function.name.0.as_slice(),
+            [name] if name.as_ident().is_some_and(|name| name.value.eq_ignore_ascii_case("date_part"))
+        ),
+        _ => false,
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! DataFusion's groups begin with the largest finite number, so the smallest of nothing but infinities would be that number, and
 //! a NaN makes them forget what came before it. Without groups it compares by the total order, where NaN is the largest. Here
-//! groups of floating point are computed that way too, and lists and records by [`nested`]; all other types are DataFusion's.
+//! groups of floating point are computed that way too, and lists, records and intervals by [`nested`]; all other types are
+//! DataFusion's.
 
 mod nested;
 
@@ -83,7 +84,7 @@ impl<F: AggregateUDFImpl + Debug + PartialEq + Eq + Hash + 'static> AggregateUDF
     }
 
     fn value_from_stats(&self, args: &StatisticsArgs) -> Option<ScalarValue> {
-        // Statistics are put together by an order that lists do not have.
+        // Statistics are put together by an order that lists and intervals do not have.
         if nested::is_nested(args.return_type) {
             return None;
         }

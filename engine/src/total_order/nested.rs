@@ -1,10 +1,12 @@
-//! `min` and `max` of lists and records, in the order in which ORDER BY puts them.
+//! `min` and `max` of lists, records and intervals, in the order in which ORDER BY puts them.
 //!
-//! DataFusion compares them as scalars, which have no order when a list holds lists. Here values are compared in arrow's row
-//! format: element by element, nulls inside of a value last, and the shorter of two lists first when it begins the longer one.
+//! DataFusion compares lists and records as scalars, which have no order when a list holds lists. Here values are compared in
+//! arrow's row format: element by element, nulls inside of a value last, and the shorter of two lists first when it begins the
+//! longer one. Intervals are compared by their length, and those of one length by their months, days and time.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::arrow::array::{Array, ArrayRef};
@@ -16,9 +18,11 @@ use datafusion::logical_expr::Accumulator;
 use headwater_common::Error;
 use headwater_source::ErrorExt;
 
+use crate::functions::{INTERVAL, lengths};
+
 /// Whether values of a type are compared here.
 pub(super) fn is_nested(data_type: &DataType) -> bool {
-    data_type.is_nested()
+    data_type.is_nested() || *data_type == INTERVAL
 }
 
 /// Refuses types whose values have no order.
@@ -46,6 +50,14 @@ fn contains(data_type: &DataType, what: &dyn Fn(&DataType) -> bool) -> bool {
 
 fn field(data_type: &DataType) -> SortField {
     SortField::new_with_options(data_type.clone(), SortOptions { descending: false, nulls_first: false })
+}
+
+/// What rows are made of: the length of an interval stands before it.
+fn fields(data_type: &DataType) -> Vec<SortField> {
+    match *data_type == INTERVAL {
+        true => vec![field(&DataType::Decimal128(38, 0)), field(data_type)],
+        false => vec![field(data_type)],
+    }
 }
 
 /// A value and its place in the order.
@@ -76,7 +88,7 @@ impl Extreme {
     pub(super) fn new(function: &str, data_type: &DataType, in_frame: bool) -> Result<Self> {
         check(function, data_type)?;
         Ok(Self {
-            converter: RowConverter::new(vec![field(data_type)])?,
+            converter: RowConverter::new(fields(data_type))?,
             null: ScalarValue::try_from(data_type)?,
             better: if function == "max" { Ordering::Greater } else { Ordering::Less },
             candidates: VecDeque::new(),
@@ -106,7 +118,10 @@ fn only(values: &[ArrayRef]) -> Result<&ArrayRef> {
 impl Accumulator for Extreme {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let values = only(values)?;
-        let rows = self.converter.convert_columns(std::slice::from_ref(values))?;
+        let rows = match *values.data_type() == INTERVAL {
+            true => self.converter.convert_columns(&[lengths(values)?, Arc::clone(values)])?,
+            false => self.converter.convert_columns(std::slice::from_ref(values))?,
+        };
         for i in 0..values.len() {
             let number = self.added;
             self.added += 1;

@@ -205,6 +205,9 @@ pub(super) fn call(database: &dyn Database, name: &str, arguments: &[Value], res
     let found = match (name, arguments) {
         ("date_part", [part, value]) => return dates::part(database, part, value, result),
         ("date_trunc", [part, value]) => return dates::truncated(database, part, value, result),
+        ("days_between", [end, start]) if end.fact.class == Class::Date && start.fact.class == Class::Date => {
+            Expr::compare(end.output(), Operator::Minus, start.output()).cast("int8")
+        }
         ("abs", [value]) if matches!(value.fact.class, Class::Integer | Class::Decimal) => {
             return database.value(Expr::Call("pg_catalog.abs", vec![value.expr.clone()]), result);
         }

@@ -71,7 +71,7 @@ fn is_concerned(plan: &LogicalPlan) -> Result<bool> {
         meets_texts || is_date(t) || is_time(t) || matches!(t, DataType::Timestamp(..))
     };
     let is_literal = |expr: &Expr| match expr {
-        Expr::ScalarFunction(call) => call.func.name() == "to_char" || times::is_clock(call.func.name()),
+        Expr::ScalarFunction(call) => pattern::is_formatted(call.func.name()) || times::is_clock(call.func.name()),
         Expr::Literal(value, _) => concerns(&value.data_type()),
         Expr::Cast(cast) => concerns(cast.field.data_type()),
         _ => false,
@@ -135,7 +135,7 @@ fn rewrite_node_with(plan: LogicalPlan, settled: bool, rewrite: &Rewrite<'_>) ->
 }
 
 /// Rewrites an expression, which keeps its name; in grouping sets each of their expressions does.
-fn rewrite_named(
+pub fn rewrite_named(
     expr: Expr,
     names: &NamePreserver,
     rewrite: &dyn Fn(Expr) -> Result<Transformed<Expr>>,
@@ -192,8 +192,10 @@ fn rewrite_expr(expr: Expr, schema: &DFSchema, origins: &Origins<'_>) -> Result<
         Expr::Case(case) => rewrite_case(case, schema, origins).map(Transformed::yes),
         Expr::ScalarFunction(ScalarFunction { func, mut args }) => {
             arguments(func.name(), &mut args, schema, origins)?;
-            if let ("to_char", [_, format]) = (func.name(), args.as_mut_slice()) {
-                pattern::to_strftime(format)?;
+            if let [_, format] = args.as_mut_slice()
+                && pattern::is_formatted(func.name())
+            {
+                pattern::to_strftime(func.name(), format)?;
             }
             Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args })))
         }

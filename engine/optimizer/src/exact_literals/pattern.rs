@@ -1,4 +1,4 @@
-//! `to_char` with the patterns of Postgres.
+//! `to_char`, `to_date` and `to_timestamp` with the patterns of Postgres.
 
 use datafusion::common::{Result, ScalarValue};
 use datafusion::prelude::Expr;
@@ -42,40 +42,49 @@ const PATTERNS: &[(&str, &str)] = &[
     ("TZH:TZM", "%:z"),
 ];
 
-/// Brings the format of `to_char(value, format)` to strftime, which a format with `%` is.
-pub(super) fn to_strftime(format: &mut Expr) -> Result<()> {
+/// Functions whose second argument is a format.
+const FORMATTED: [&str; 3] = ["to_char", "to_date", "to_timestamp"];
+
+/// Whether a function takes a format.
+pub(super) fn is_formatted(function: &str) -> bool {
+    FORMATTED.contains(&function)
+}
+
+/// Brings the format of `function(value, format)` to strftime, which a format with `%` is.
+pub(super) fn to_strftime(function: &str, format: &mut Expr) -> Result<()> {
     let text = match format {
         Expr::Literal(ScalarValue::Utf8(text) | ScalarValue::LargeUtf8(text) | ScalarValue::Utf8View(text), _) => text,
         Expr::Literal(ScalarValue::Null, _) => return Ok(()),
+        _ if function != "to_char" => return Ok(()),
         _ => {
-            let message = "to_char takes a constant format, such as 'YYYY-MM-DD HH24:MI:SS' or '%Y-%m-%d'";
+            let message = format!("{function} takes a constant format, such as 'YYYY-MM-DD HH24:MI:SS' or '%Y-%m-%d'");
             return Err(Error::unsupported(message).into_datafusion());
         }
     };
     if let Some(pattern) = text.as_ref().filter(|text| !text.contains('%')) {
-        *text = Some(translated(pattern)?);
+        *text = Some(translated(function, pattern)?);
     }
     Ok(())
 }
 
-fn translated(pattern: &str) -> Result<String> {
+fn translated(function: &str, pattern: &str) -> Result<String> {
     let mut found = String::new();
     let mut rest = pattern;
     while let Some(next) = rest.chars().next() {
         if rest.starts_with("Month") || rest.starts_with("Day") {
-            return Err(unknown(rest));
+            return Err(unknown(function, rest));
         } else if let Some((name, meaning)) = PATTERNS.iter().find(|(name, _)| rest.starts_with(name)) {
             found.push_str(meaning);
             rest = rest.get(name.len()..).unwrap_or_default();
             // DDTH is an ordinal number.
             if rest.starts_with("TH") || rest.starts_with("th") {
-                return Err(unknown(rest));
+                return Err(unknown(function, rest));
             }
         } else if let Some((quoted, after)) = rest.strip_prefix('"').and_then(|quoted| quoted.split_once('"')) {
             found.push_str(quoted);
             rest = after;
         } else if next.is_alphanumeric() || next == '"' || next == '\\' {
-            return Err(unknown(rest));
+            return Err(unknown(function, rest));
         } else {
             found.push(next);
             rest = rest.get(next.len_utf8()..).unwrap_or_default();
@@ -84,7 +93,7 @@ fn translated(pattern: &str) -> Result<String> {
     Ok(found)
 }
 
-fn unknown(rest: &str) -> datafusion::error::DataFusionError {
+fn unknown(function: &str, rest: &str) -> datafusion::error::DataFusionError {
     let end = rest.find(|c: char| !c.is_alphanumeric()).filter(|end| *end > 0).unwrap_or(rest.len());
     let shown: String = rest.get(..end).unwrap_or(rest).chars().take(20).collect();
     let remedy = match shown.as_str() {
@@ -93,7 +102,7 @@ fn unknown(rest: &str) -> datafusion::error::DataFusionError {
         }
         _ => "; put text in double quotes, or use a format of strftime, such as '%d %B'".to_owned(),
     };
-    Error::invalid(format!("to_char does not know the pattern {shown}{remedy}")).into_datafusion()
+    Error::invalid(format!("{function} does not know the pattern {shown}{remedy}")).into_datafusion()
 }
 
 #[cfg(test)]
@@ -111,7 +120,7 @@ mod tests {
             ("YYYYMMDD", "%Y%m%d"),
             ("", ""),
         ] {
-            assert_eq!(translated(pattern).unwrap(), expected);
+            assert_eq!(translated("to_char", pattern).unwrap(), expected);
         }
     }
 
@@ -123,10 +132,10 @@ mod tests {
             ("Q", "the pattern Q;"),
             ("YYYY \"x", "the pattern \"x;"),
         ] {
-            let message = translated(pattern).unwrap_err().to_string();
+            let message = translated("to_char", pattern).unwrap_err().to_string();
             assert!(message.contains(named), "{message}");
         }
         let mut column = datafusion::prelude::col("f");
-        assert!(to_strftime(&mut column).unwrap_err().to_string().contains("constant format"));
+        assert!(to_strftime("to_char", &mut column).unwrap_err().to_string().contains("constant format"));
     }
 }
