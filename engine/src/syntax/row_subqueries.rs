@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use headwater_common::{Error, Result};
 
-use super::placeholder;
+use super::{nested, placeholder};
 use super::rows::{compared, tuple};
 
 /// What the rows of a sub-query become a part of. Nothing else is named so.
@@ -100,10 +100,6 @@ fn columns_of(condition: &Expr) -> usize {
 
 fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
-}
-
-fn nested(expr: Expr) -> Expr {
-    Expr::Nested(Box::new(expr))
 }
 
 fn not(expr: Expr) -> Expr {

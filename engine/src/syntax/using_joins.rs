@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use headwater_common::{Error, Result};
 
-use super::{call, same};
+use super::{binary, call, same};
 
 /// A joined column and what it is.
 type Merged = Vec<(Ident, Expr)>;
@@ -211,10 +211,6 @@ fn name(table: &TableFactor) -> Option<Ident> {
 
 fn of(table: &Ident, column: &Ident) -> Expr {
     Expr::CompoundIdentifier(vec![table.clone(), column.clone()])
-}
-
-fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
-    Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
 }
 
 /// Output columns: a joined column keeps its name, and `*` has it once and first.
