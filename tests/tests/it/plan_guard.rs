@@ -27,6 +27,8 @@ const KEYS: &str = "into other.public.large.id";
 async fn session(database: &TestDatabase) -> Session {
     let mut config = Config::default();
     config.engine.target_partitions = 2;
+    // Times of plans are compared here, not those of planning.
+    config.limits.plan_time_ms = 120_000;
     let engine = Engine::builder().config(config).connector(Arc::new(PostgresConnector)).build().await.unwrap();
     for name in ["pg", "other"] {
         let options = Options::new().with("url", database.url()).with("sslmode", "disable");
