@@ -133,7 +133,8 @@ impl Feedback {
             q_error: learned.q_error,
             age_ms: learned.last.elapsed_ms(),
         };
-        let mut all: Vec<_> = self.seen.lock().fragments.iter().map(|(number, learned)| (*number, correction(learned))).collect();
+        let mut all: Vec<_> =
+            self.seen.lock().fragments.iter().map(|(number, learned)| (*number, correction(learned))).collect();
         all.sort_by(|(a, x), (b, y)| (&x.source, &x.table, a).cmp(&(&y.source, &y.table, b)));
         all
     }
