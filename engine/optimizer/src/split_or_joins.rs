@@ -91,9 +91,8 @@ fn split(join: &Join) -> Result<Option<LogicalPlan>> {
     }
     let union = Union::try_new(joins)?;
     let columns = union.schema.columns().into_iter().zip(join.schema.iter());
-    let named = columns.map(|(column, (qualifier, field))| {
-        Expr::Column(column).alias_qualified(qualifier.cloned(), field.name())
-    });
+    let named =
+        columns.map(|(column, (qualifier, field))| Expr::Column(column).alias_qualified(qualifier.cloned(), field.name()));
     let restored = Projection::try_new(named.collect(), Arc::new(LogicalPlan::Union(union)))?;
     let same = restored.schema.has_equivalent_names_and_types(&join.schema).is_ok();
     Ok(same.then_some(LogicalPlan::Projection(restored)))

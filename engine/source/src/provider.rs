@@ -56,7 +56,10 @@ impl RemoteTable {
     /// The same table, estimated by the statistics that another look at it found.
     #[must_use]
     pub fn with_statistics_of(&self, other: &TableMeta) -> Self {
-        Self { correction: self.correction, ..Self::new(Arc::clone(&self.source), Arc::new(self.table.with_statistics_of(other))) }
+        Self {
+            correction: self.correction,
+            ..Self::new(Arc::clone(&self.source), Arc::new(self.table.with_statistics_of(other)))
+        }
     }
 
     /// What estimates of its filtered rows are to be multiplied by.

@@ -28,8 +28,8 @@ use headwater_optimizer::Assumptions;
 use parking_lot::Mutex;
 
 pub(crate) use choices::Choices;
-pub(crate) use guarded::{Statement, Timed};
 use guarded::Tables;
+pub(crate) use guarded::{Statement, Timed};
 use history::{Change, Happened, History};
 pub(crate) use history::{Line, State};
 pub(crate) use shape::shape;

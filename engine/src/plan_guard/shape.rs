@@ -44,9 +44,7 @@ pub(crate) fn shape(sql: &str) -> Option<String> {
 
 /// The tokens of the statement that is explained.
 fn explained<'a>(found: &'a [&'a Token]) -> &'a [&'a Token] {
-    let is_word = |token: &Token, words: &[&str]| {
-        matches!(token, Token::Word(w) if w.quote_style.is_none() && words.iter().any(|x| w.value.eq_ignore_ascii_case(x)))
-    };
+    let is_word = |token: &Token, words: &[&str]| matches!(token, Token::Word(w) if w.quote_style.is_none() && words.iter().any(|x| w.value.eq_ignore_ascii_case(x)));
     if !found.first().is_some_and(|first| is_word(first, &EXPLAINS[..1])) {
         return found;
     }

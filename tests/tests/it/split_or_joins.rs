@@ -49,8 +49,12 @@ async fn joins_on_one_key_or_another_are_look_ups_with_the_same_rows() {
         format!("{select} p.x = l.id OR (p.y = l.other AND l.v > 3) OR p.code = l.code {all}"),
         format!("{select} (l.id = p.x OR l.other = p.y) AND l.v < 9 AND p.note <> l.code WHERE p.code <> 'c1' {all}"),
         format!("{select} (p.x = l.id AND p.y < l.v) OR (p.x = l.other AND (p.y IS NULL OR l.v = 2)) {all}"),
-        "SELECT count(*), count(p.x), sum(l.v) FROM b.public.large l, a.public.pick p WHERE p.x = l.id OR p.y = l.other".to_owned(),
-        format!("SELECT DISTINCT l.* FROM a.public.pick p JOIN b.public.large l ON p.x = l.id OR p.y = l.other {}", "ORDER BY 1"),
+        "SELECT count(*), count(p.x), sum(l.v) FROM b.public.large l, a.public.pick p WHERE p.x = l.id OR p.y = l.other"
+            .to_owned(),
+        format!(
+            "SELECT DISTINCT l.* FROM a.public.pick p JOIN b.public.large l ON p.x = l.id OR p.y = l.other {}",
+            "ORDER BY 1"
+        ),
     ];
     let kept = [
         format!("{select} p.x = l.id OR p.y < l.other AND l.id < 3 {all}"),
@@ -58,7 +62,10 @@ async fn joins_on_one_key_or_another_are_look_ups_with_the_same_rows() {
         format!("{} p.x = l.id OR p.y = l.other {all}", select.replace("a.public", "b.public")),
         format!("{select} p.x = l.v OR p.y = l.other {all}"),
         format!("{select} p.x = l.id AND (p.x = l.id OR p.y = l.other) {all}"),
-        format!("{} p.x = l.id OR p.y = l.other {all}", select.replace("a.public.pick", "(SELECT * FROM a.public.pick LIMIT 9)")),
+        format!(
+            "{} p.x = l.id OR p.y = l.other {all}",
+            select.replace("a.public.pick", "(SELECT * FROM a.public.pick LIMIT 9)")
+        ),
     ];
     for server in SERVERS {
         let database = TestDatabase::create(server, SHOP).await;
@@ -99,10 +106,18 @@ async fn random_arms_give_the_same_rows() {
     let (with, without) = (session(&database, true).await, session(&database, false).await);
     let mut random = Random(7);
     let keys = ["p.x = l.id", "l.id = p.y", "p.x = l.other", "l.other = p.y", "p.code = l.code"];
-    let more = ["", " AND l.v > 4", " AND p.y < l.id", " AND (p.y IS NULL OR l.v = 2)", " AND p.note <> l.code", " AND p.x IS NOT NULL"];
+    let more = [
+        "",
+        " AND l.v > 4",
+        " AND p.y < l.id",
+        " AND (p.y IS NULL OR l.v = 2)",
+        " AND p.note <> l.code",
+        " AND p.x IS NOT NULL",
+    ];
     let mut fired = 0;
     for _ in 0..40 {
-        let arms: Vec<String> = (0..2 + random.0 as usize % 3).map(|_| format!("({}{})", random.of(&keys), random.of(&more))).collect();
+        let arms: Vec<String> =
+            (0..2 + random.0 as usize % 3).map(|_| format!("({}{})", random.of(&keys), random.of(&more))).collect();
         let also = random.of(&["", " AND l.v < 9", " AND (p.x > 100 OR l.v = 1)"]);
         let sql = format!(
             "SELECT count(*), count(p.x), sum(p.y), sum(l.id), sum(l.v) FROM a.public.pick p JOIN b.public.large l ON ({}){also}",

@@ -45,7 +45,9 @@ async fn pairs_of_keys_are_fetched_and_no_others() {
         let nulls = format!("SELECT a, b FROM {small} INTERSECT SELECT a, b FROM {large}");
         assert_eq!(world.same(&nulls).await.len(), 20);
         // Every pair is there: the columns one by one say the same.
-        let all = format!("SELECT g.v FROM {small} d JOIN {small} e ON d.a < 4 AND e.b < 4 JOIN {large} g ON g.a = d.a AND g.b = e.b");
+        let all = format!(
+            "SELECT g.v FROM {small} d JOIN {small} e ON d.a < 4 AND e.b < 4 JOIN {large} g ON g.a = d.a AND g.b = e.b"
+        );
         assert!(!world.same(&all).await.is_empty());
     }
 }

@@ -138,7 +138,9 @@ async fn tuples(filters: &[KeyFilter], facts: &Facts, column: &impl Fn(usize) ->
             continue;
         }
         seen.push(slot);
-        let own = filters.iter().filter_map(|f| Some((f.column, f.tuple.as_ref().filter(|t| Arc::ptr_eq(&t.tuples, slot))?.place)));
+        let own = filters
+            .iter()
+            .filter_map(|f| Some((f.column, f.tuple.as_ref().filter(|t| Arc::ptr_eq(&t.tuples, slot))?.place)));
         let places: Vec<(usize, usize)> = own.collect();
         let Keys::All { values, .. } = slot.keys().await else { continue };
         if places.len() > 1 && values.len() <= TUPLES_MAX {
@@ -179,7 +181,8 @@ fn tuple_filter(
     let columns: Vec<Expr> = places.iter().map(|(position, _)| column(*position)).collect();
     let mut arms: Vec<Expr> = Vec::new();
     // Tuples are in order of their bytes, so those with one beginning stand together.
-    for group in rows.chunk_by(|one, other| one.split_last().map(|(_, all)| all) == other.split_last().map(|(_, all)| all)) {
+    for group in rows.chunk_by(|one, other| one.split_last().map(|(_, all)| all) == other.split_last().map(|(_, all)| all))
+    {
         let Some((first, (last, begin))) = group.first().zip(columns.split_last()) else { continue };
         let equal = begin.iter().zip(first).map(|(column, value)| column.clone().eq(literal(value)));
         let list = group.iter().filter_map(|row| row.last()).map(literal).collect();
@@ -311,8 +314,7 @@ mod tests {
 
     #[test]
     fn few_tuples_of_many_pairs_are_sent_together() {
-        let facts =
-            |t: DataType| Facts { rows: Some(1e6), distinct: vec![None; 2], types: vec![DataType::Int64, t] };
+        let facts = |t: DataType| Facts { rows: Some(1e6), distinct: vec![None; 2], types: vec![DataType::Int64, t] };
         let tuples = |pairs: &[(i64, i64)]| {
             let columns = [pairs.iter().map(|p| p.0).collect::<Int64Array>(), pairs.iter().map(|p| p.1).collect()];
             let fields: Vec<Field> = (0..2).map(|i| Field::new(i.to_string(), DataType::Int64, true)).collect();
