@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, JoinType, Result, ScalarValue, UnnestOptions};
+use datafusion::common::{Column, DFSchema, JoinType, NullHandling, Result, ScalarValue, UnnestOptions};
 use datafusion::functions_nested::expr_fn::cardinality;
 use datafusion::logical_expr::{Filter, Join, LogicalPlan, Projection, SubqueryAlias, Unnest, when};
 use datafusion::optimizer::AnalyzerRule;
@@ -119,7 +119,8 @@ impl Over<'_> {
             LogicalPlan::Unnest(unnest) if !has_unnest(&unnest.input) => {
                 let Some(input) = self.plan(&unnest.input)? else { return Ok(None) };
                 let input = if self.keeps_left { filled(input, &unnest.exec_columns)? } else { input };
-                let options = UnnestOptions { preserve_nulls: self.keeps_left, ..unnest.options.clone() };
+                let null_handling = if self.keeps_left { NullHandling::Preserve } else { NullHandling::Drop };
+                let options = UnnestOptions { null_handling, ..unnest.options.clone() };
                 LogicalPlan::Unnest(Unnest::try_new(Arc::new(input), unnest.exec_columns.clone(), options)?)
             }
             _ => return Ok(None),
