@@ -40,11 +40,13 @@ impl VisitorMut for Numberer {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        // Numbers that repeated columns have already are smaller.
+        let first = select.projection.len();
         for (number, item) in select.projection.iter_mut().enumerate() {
             if let SelectItem::UnnamedExpr(expr) = item
                 && column(expr).is_none()
             {
-                let alias = Ident::with_quote('"', numbered(&kind(expr), number));
+                let alias = Ident::with_quote('"', numbered(&kind(expr), first + number));
                 *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
             }
         }

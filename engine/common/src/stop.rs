@@ -62,6 +62,7 @@ impl<F: Future + Unpin> Future for Within<F> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests have a runtime of their own")]
 mod tests {
     use std::sync::atomic::Ordering;
 

@@ -14,7 +14,7 @@ use headwater_source::ErrorExt;
 pub(crate) const NAME: &str = "list_has_null";
 
 pub(super) fn function() -> ScalarUDF {
-    ScalarUDF::new_from_impl(ListHasNull { signature: Signature::any(1, Volatility::Immutable) })
+    ScalarUDF::new_from_impl(ListHasNull { signature: Signature::user_defined(Volatility::Immutable) })
 }
 
 /// `list_has_null(list)`: true when an element is null, null for no list.
@@ -30,6 +30,11 @@ impl ScalarUDFImpl for ListHasNull {
 
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        self.return_type(types)?;
+        Ok(types.to_vec())
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
