@@ -155,19 +155,19 @@ async fn one_query_joins_every_source_and_each_computes_its_part() {
 async fn more_rows_than_a_source_counts_are_no_limit() {
     let stores = stores().await;
     let (ch, mg) = (stores.clickhouse.name(), stores.mongodb.name());
-    for (table, key, rows) in [
-        ("pg.public.customers".to_owned(), "id", 60),
-        (format!("ch.{ch}.visits"), "customer", 6_000),
-        (format!("mg.{mg}.tickets"), "customer", 240),
-        ("r.public.loyalty".to_owned(), "customer", 60),
-        ("f.public.tiers".to_owned(), "tier", 3),
+    for (table, key) in [
+        ("pg.public.customers".to_owned(), "id"),
+        (format!("ch.{ch}.visits"), "customer"),
+        (format!("mg.{mg}.tickets"), "customer"),
+        ("r.public.loyalty".to_owned(), "customer"),
+        ("f.public.tiers".to_owned(), "tier"),
     ] {
         let count = async |below: &str| {
             let sql = format!("SELECT count(*) FROM (SELECT {key} FROM {table} {below}) x");
             stores.try_rows(&sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"))[0].parse::<i64>().unwrap()
         };
         let all = count("").await;
-        assert!(all <= rows && all > 2, "{table}: {all}");
+        assert!(all > 2, "{table}: {all}");
         let most = i64::MAX;
         assert_eq!(count(&format!("LIMIT {most} OFFSET 2")).await, all - 2, "{table}");
         assert_eq!(count(&format!("ORDER BY {key} LIMIT {most} OFFSET 2")).await, all - 2, "{table}");

@@ -134,7 +134,7 @@ fn absurd_options_do_not_fail() {
 
 #[test]
 fn tables_without_values_or_variation_have_a_status() {
-    let (nan, constant): (Vec<f64>, Vec<f64>) = (vec![f64::NAN; 5], vec![2.0; 5]);
+    let (nan, constant): (Vec<f64>, Vec<f64>) = (vec![f64::NAN; 12], vec![2.0; 12]);
     for detector in table_detectors() {
         let status = |columns: &[&[f64]]| detector.fit_score(columns).status;
         assert_eq!(status(&[]), Status::Empty);
@@ -143,7 +143,7 @@ fn tables_without_values_or_variation_have_a_status() {
         assert_eq!(status(&[&constant, &nan]), Status::Constant);
         assert_eq!(status(&[&constant, &constant[..3]]), Status::WrongShape);
         assert!(matches!(status(&[&[1.0]]), Status::TooShort { .. }));
-        let two = [1.0, 2.0, 9.0, 4.0];
+        let two = [1.0, 2.0, 9.0, 4.0, 3.0, 5.0, 7.0, 2.5, 6.0, 8.0, 1.5, 4.5];
         let fitted = detector.fit(&[&two, &two]).unwrap();
         assert_eq!(fitted.score(&[&two]).status, Status::WrongShape);
         assert_eq!(fitted.score(&[&[], &[]]).score.len(), 0);
