@@ -75,7 +75,9 @@ impl Forecaster for WithoutSeasons {
         let window = options.window_max.clamp(2, y.len() / 4);
         let steps: Vec<f64> = y.windows(2).map(|p| p[1] - p[0]).collect();
         let squares: Vec<f64> = steps.iter().map(|s| s * s).collect();
-        let scale = mean(&squares).sqrt().max(1e-9 * y.iter().fold(0.0, |a: f64, v| a.max(v.abs())));
+        // Above zero for a series of zeros too.
+        let least = 1e-9 * y.iter().fold(1e-200, |a: f64, v| a.max(v.abs()));
+        let scale = mean(&squares).sqrt().max(least);
         // Ends of windows whose next value is known.
         let ends: Vec<usize> = (window - 1..y.len() - 1).collect();
         let ends = &ends[ends.len().saturating_sub(WINDOWS_MAX)..];
