@@ -21,7 +21,16 @@ const INTERVAL_PARTS: [&str; 7] = ["years", "months", "weeks", "days", "hours", 
 const BARE: [&str; 2] = ["current_schema", "current_catalog"];
 
 /// Functions that DataFusion has under other names.
-const RENAMED: [(&str, &str); 3] = [("ceiling", "ceil"), ("every", "bool_and"), ("variance", "var_samp")];
+const RENAMED: [(&str, &str); 7] = [
+    ("ceiling", "ceil"),
+    ("every", "bool_and"),
+    ("variance", "var_samp"),
+    // Those of DataFusion with these names stop at the first element.
+    ("array_replace", "array_replace_all"),
+    ("list_replace", "array_replace_all"),
+    ("array_remove", "array_remove_all"),
+    ("list_remove", "array_remove_all"),
+];
 
 /// Rewrites one expression whose parts are right already.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
@@ -42,18 +51,12 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
     match name.as_str() {
         "mod" => {
             if let Some([value, by]) = arguments(function) {
-                let rest = Expr::BinaryOp {
-                    left: Box::new(nested(value)),
-                    op: BinaryOperator::Modulo,
-                    right: Box::new(nested(by)),
-                };
-                *expr = nested(rest);
+                *expr = nested(binary(nested(value), BinaryOperator::Modulo, nested(by)));
             }
         }
         "array_length" if arguments_of(function).is_some_and(|a| !a.is_empty()) => {
             let length = std::mem::replace(expr, placeholder());
-            let own_type = Expr::Value(Value::SingleQuotedString("UInt64".to_owned()).into());
-            let zero = call("arrow_cast", vec![Expr::Value(Value::Number("0".to_owned(), false).into()), own_type]);
+            let zero = call("arrow_cast", vec![number("0"), text("UInt64")]);
             *expr = call("nullif", vec![length, zero]);
         }
         // As ORDER BY sorts.
@@ -80,9 +83,6 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
                 function.name = ObjectName::from(vec![Ident::new(ROUND_BY)]);
             }
         }
-        // Those of DataFusion with these names stop at the first element.
-        "array_replace" | "list_replace" => function.name = ObjectName::from(vec![Ident::new("array_replace_all")]),
-        "array_remove" | "list_remove" => function.name = ObjectName::from(vec![Ident::new("array_remove_all")]),
         "make_interval" => interval_parts(function)?,
         "age" => {
             if let Some([time]) = arguments(function) {

@@ -280,12 +280,13 @@ async fn bytes_that_change_on_the_way_over_tls_are_an_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_does_not_come_names_its_option() {
-    let database = TestDatabase::create("TEST_PG18_URL", SMALL).await;
+    let late = "CREATE VIEW late AS SELECT 1 AS one FROM pg_sleep(30)";
+    let database = TestDatabase::create("TEST_PG18_URL", &format!("{SMALL} {late}")).await;
     let options = Options::new().with("url", database.url()).with("sslmode", "disable").with("response_timeout_ms", "300");
     let engine = engine(Limits::default()).await;
     engine.create_source("s", "postgres", &options).await.unwrap();
     let session = engine.session("test").unwrap();
-    let late = "SELECT * FROM query('s', 'SELECT 1 AS one FROM pg_sleep(30)')";
+    let late = "SELECT * FROM s.public.late";
     let error = match session.query(late).await {
         Err(error) => error,
         Ok(result) => result.collect().await.unwrap_err(),
