@@ -60,8 +60,6 @@ async fn one_bad_table_leaves_the_others_alone() {
         ("packed.csv.bz2", "x"),
         ("empty.csv", ""),
         ("corrupt.parquet", "PAR1 this is no Parquet file PAR1"),
-        ("types/1.json", "{\"a\":{\"b\":1}}"),
-        ("types/2.json", "{\"a\":5}"),
     ]);
     write(dir.path(), "cut.parquet", &parquet(&numbers(0, 100), 100)[..700]);
     let session = over(dir.path()).await;
@@ -73,7 +71,6 @@ async fn one_bad_table_leaves_the_others_alone() {
         ("empty", "is empty"),
         ("corrupt", "corrupt.parquet"),
         ("cut", "cut.parquet"),
-        ("types", "types/1.json and types/2.json"),
     ] {
         let e = error(&session, &format!("SELECT * FROM f.public.{name}")).await;
         assert_eq!(e.kind(), ErrorKind::SourceFailed, "{e}");
