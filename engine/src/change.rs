@@ -72,15 +72,21 @@ fn check_fields(input: &LogicalPlan) -> Result<()> {
 fn lost_field(given: &DataType, wanted: &DataType) -> Option<String> {
     match (given, wanted) {
         // Structures without a name in common are taken by the order of their fields.
-        (DataType::Struct(given), DataType::Struct(wanted)) if given.iter().any(|f| wanted.find(f.name()).is_some()) => given.iter().find_map(|field| {
-            match wanted.iter().find(|w| w.name() == field.name()) {
+        (DataType::Struct(given), DataType::Struct(wanted)) if given.iter().any(|f| wanted.find(f.name()).is_some()) => {
+            given.iter().find_map(|field| match wanted.iter().find(|w| w.name() == field.name()) {
                 Some(wanted) => lost_field(field.data_type(), wanted.data_type()),
                 None => Some(field.name().clone()),
-            }
-        }),
+            })
+        }
         (
-            DataType::List(given) | DataType::LargeList(given) | DataType::FixedSizeList(given, _) | DataType::ListView(given),
-            DataType::List(wanted) | DataType::LargeList(wanted) | DataType::FixedSizeList(wanted, _) | DataType::ListView(wanted),
+            DataType::List(given)
+            | DataType::LargeList(given)
+            | DataType::FixedSizeList(given, _)
+            | DataType::ListView(given),
+            DataType::List(wanted)
+            | DataType::LargeList(wanted)
+            | DataType::FixedSizeList(wanted, _)
+            | DataType::ListView(wanted),
         ) => lost_field(given.data_type(), wanted.data_type()),
         _ => None,
     }

@@ -58,7 +58,8 @@ fn classified(error: DataFusionError, own: &dyn Fn(&str) -> bool) -> Error {
 fn arguments(text: &str) -> Option<String> {
     let (before, after) = text.split_once("' failed to match any signature")?;
     let (_, function) = before.rsplit_once('\'')?;
-    let received = after.split_once("but received ").map(|(_, rest)| rest.split([' ', '(', '.', ',']).next().unwrap_or(rest));
+    let received =
+        after.split_once("but received ").map(|(_, rest)| rest.split([' ', '(', '.', ',']).next().unwrap_or(rest));
     Some(match received {
         Some(received) => format!("{function} does not take a value of type {received}; cast it to a type that it takes"),
         None => format!("{function} does not take these arguments; see system.functions"),

@@ -116,7 +116,10 @@ mod tests {
     fn literals_with_an_exponent_are_floating_point() {
         assert_eq!(marked("SELECT -1e3"), "SELECT -CAST('1e3' AS DOUBLE)");
         assert_eq!(marked("SELECT * FROM f(level => 1e-3)"), "SELECT * FROM f(level => 1e-3)");
-        assert_eq!(marked("SELECT * FROM f((SELECT 1e3), l => 1e-3)"), "SELECT * FROM f((SELECT CAST('1e3' AS DOUBLE)), l => 1e-3)");
+        assert_eq!(
+            marked("SELECT * FROM f((SELECT 1e3), l => 1e-3)"),
+            "SELECT * FROM f((SELECT CAST('1e3' AS DOUBLE)), l => 1e-3)"
+        );
         let long = format!("0.{}", "1".repeat(77));
         assert_eq!(marked(&format!("SELECT {long}")), format!("SELECT CAST('{long}' AS DOUBLE)"));
     }

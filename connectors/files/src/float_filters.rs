@@ -18,7 +18,8 @@ pub(crate) fn can_prune(filter: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool
         .any(|c| schema.fields().get(c.index()).is_some_and(|f| float(f.data_type()) || f.data_type().is_nested()));
     // No number equals NaN, and only numbers are within the smallest and largest values.
     let equals_number = filter.downcast_ref::<BinaryExpr>().is_some_and(|b| {
-        *b.op() == Operator::Eq && [b.left(), b.right()].into_iter().any(|side| side.downcast_ref::<Literal>().is_some_and(is_number))
+        *b.op() == Operator::Eq
+            && [b.left(), b.right()].into_iter().any(|side| side.downcast_ref::<Literal>().is_some_and(is_number))
     });
     !reads_float || equals_number
 }

@@ -138,7 +138,9 @@ fn compare(columns: &Columns<'_>, name: &str, operator: sql::Operator, value: &S
             }
             exact(sql::Expr::compare(column.byte_order(), operator, value))
         }
-        Family::Enum if operator.is_order() => Err(format!("`{name}`: an enum is ordered by its declaration at the server")),
+        Family::Enum if operator.is_order() => {
+            Err(format!("`{name}`: an enum is ordered by its declaration at the server"))
+        }
         Family::Float if operator != sql::Operator::Eq => {
             if !operator.is_order() {
                 return Err(format!("`{name}`: zeros and NaN differ from themselves otherwise at the server"));

@@ -146,7 +146,8 @@ fn in_list(columns: &dyn Filters, list: &InList) -> Outcome {
 }
 
 fn pattern(columns: &dyn Filters, like: &Like) -> Outcome {
-    let (logical::Expr::Column(column), logical::Expr::Literal(value, _)) = (like.expr.as_ref(), like.pattern.as_ref()) else {
+    let (logical::Expr::Column(column), logical::Expr::Literal(value, _)) = (like.expr.as_ref(), like.pattern.as_ref())
+    else {
         return Err(format!("`{}` is not compared with a fixed pattern", like.expr));
     };
     let name = &column.name;

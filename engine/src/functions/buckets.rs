@@ -33,10 +33,7 @@ pub(super) fn all() -> [ScalarUDF; 2] {
     let bucket = |within, arguments, compute| {
         ScalarUDF::new_from_impl(Bucket { within, arguments, compute, signature: signature() })
     };
-    [
-        bucket(datetime::date_trunc(), truncated_types, truncated),
-        bucket(datetime::date_bin(), binned_types, binned),
-    ]
+    [bucket(datetime::date_trunc(), truncated_types, truncated), bucket(datetime::date_bin(), binned_types, binned)]
 }
 
 /// A function over timestamps; what it says of itself, and times of day, are DataFusion's.
@@ -106,7 +103,11 @@ impl ScalarUDFImpl for Bucket {
         }
         let constant = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let computed = (self.compute)(&args)?;
-        if constant { ScalarValue::try_from_array(&computed, 0).map(ColumnarValue::Scalar) } else { Ok(ColumnarValue::Array(computed)) }
+        if constant {
+            ScalarValue::try_from_array(&computed, 0).map(ColumnarValue::Scalar)
+        } else {
+            Ok(ColumnarValue::Array(computed))
+        }
     }
 
     fn output_ordering(&self, input: &[ExprProperties]) -> Result<SortProperties> {
@@ -228,8 +229,10 @@ fn truncated(args: &ScalarFunctionArgs) -> Result<ArrayRef> {
         return Ok(datafusion::arrow::array::new_null_array(times.data_type(), rows));
     };
     let unit = unit(name).ok_or_else(|| {
-        invalid("date_trunc knows microsecond, millisecond, second, minute, hour, day, week, month, quarter, year, decade, \
-             century and millennium")
+        invalid(
+            "date_trunc knows microsecond, millisecond, second, minute, hour, day, week, month, quarter, year, decade, \
+             century and millennium",
+        )
     })?;
     let zone = zone_of(times.data_type())?;
     let cut = |time: i64, a_second: i64| match (zone, unit) {
@@ -317,7 +320,9 @@ fn binned(args: &ScalarFunctionArgs) -> Result<ArrayRef> {
             i64::try_from(begin.div_euclid(tick)).ok()
         }),
         (months, 0) if months > 0 => {
-            let origin = i64::try_from(origin.div_euclid(1_000_000_000)).ok().zip(u32::try_from(origin.rem_euclid(1_000_000_000)).ok());
+            let origin = i64::try_from(origin.div_euclid(1_000_000_000))
+                .ok()
+                .zip(u32::try_from(origin.rem_euclid(1_000_000_000)).ok());
             let origin = origin.and_then(|(seconds, rest)| DateTime::from_timestamp(seconds, rest)).map(|t| t.naive_utc());
             let origin = origin.ok_or_else(|| invalid("the origin of date_bin is out of the range of timestamps"))?;
             Box::new(move |time, a_second| ticks(month_bin(date_time(time, a_second)?, origin, months)?, a_second))
@@ -364,8 +369,9 @@ mod tests {
     fn units_are_those_of_postgres() {
         let cut = |name: &str, text: &str| {
             let (time, unit) = (micros(text), unit(name).unwrap());
-            floor(time, 1_000_000, unit)
-                .or_else(|| ticks(floor_date(date_time(time, 1_000_000)?.date(), unit)?.and_time(chrono::NaiveTime::MIN), 1_000_000))
+            floor(time, 1_000_000, unit).or_else(|| {
+                ticks(floor_date(date_time(time, 1_000_000)?.date(), unit)?.and_time(chrono::NaiveTime::MIN), 1_000_000)
+            })
         };
         for (name, text, begin) in [
             ("millisecond", "2024-02-29T13:14:15.123456", "2024-02-29T13:14:15.123"),

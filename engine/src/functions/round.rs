@@ -62,7 +62,8 @@ impl ScalarUDFImpl for Round {
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let unknown = vec![None; args.scalar_arguments.len()];
         let scalar_arguments = if self.name == ROUND_BY { &unknown } else { args.scalar_arguments };
-        let field = self.within.return_field_from_args(ReturnFieldArgs { arg_fields: args.arg_fields, scalar_arguments })?;
+        let field =
+            self.within.return_field_from_args(ReturnFieldArgs { arg_fields: args.arg_fields, scalar_arguments })?;
         Ok(Arc::new(field.as_ref().clone().with_name(self.name())))
     }
 

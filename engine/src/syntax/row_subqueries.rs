@@ -7,8 +7,8 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use headwater_common::{Error, Result};
 
-use super::{nested, placeholder};
 use super::rows::{compared, tuple};
+use super::{nested, placeholder};
 
 /// What the rows of a sub-query become a part of. Nothing else is named so.
 const TEMPLATE: &str = "EXISTS (SELECT 1 FROM (SELECT 1) AS \"row of IN\" WHERE TRUE)";
