@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::{DataType, Expr, TypedString, Value};
 pub(super) fn rewrite(expr: &mut Expr) {
     let (data_type, value) = match expr {
         Expr::TypedString(TypedString { data_type, value, .. }) => (data_type, &value.value),
-        Expr::Cast { expr, data_type, .. } => match expr.as_ref() {
+        Expr::Cast { expr, data_type, .. } => match &**expr {
             Expr::Value(value) => (data_type, &value.value),
             _ => return,
         },
