@@ -11,6 +11,7 @@ use super::Translator;
 use super::database::Part;
 use super::expr::Scope;
 use super::relation::{Relation, Stage};
+use super::window::over;
 use crate::expr::{Expr, Operator, Window};
 
 /// Groups of which only values of the first row are wanted, by one order.
@@ -67,7 +68,8 @@ impl Translator<'_> {
         let place = self.database.window("row_number", &[], &DataType::Int64);
         let mut place = self.noted(part, place)?;
         let partition = keys.iter().map(|k| k.expr.clone()).collect();
-        place.expr = Expr::Window(Box::new(Window { function: place.expr, partition, order, frame: None }));
+        place.expr =
+            over(place.expr, |function| Expr::Window(Box::new(Window { function, partition, order, frame: None })));
         relation.columns = keys.into_iter().chain(values).chain([place]).collect();
         relation.stage = Stage::Windowed;
         let mut relation = self.wrap(relation);

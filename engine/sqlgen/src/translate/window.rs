@@ -15,6 +15,15 @@ use super::expr::Scope;
 use super::relation::{Relation, Stage};
 use crate::expr::{Bound, Expr, Frame, Window};
 
+/// A call over a window; a cast of the call stands around the whole.
+pub(super) fn over(call: Expr, window: impl FnOnce(Expr) -> Expr) -> Expr {
+    match call {
+        Expr::CheckedCast(inner, name) => Expr::CheckedCast(Box::new(window(*inner)), name),
+        Expr::Cast(inner, name) => Expr::Cast(Box::new(window(*inner)), name),
+        function => window(function),
+    }
+}
+
 impl Translator<'_> {
     pub(super) fn window(&mut self, window: &PlanWindow) -> Outcome<Relation> {
         let part = LogicalPlan::Window(window.clone()).display().to_string();
@@ -88,13 +97,8 @@ impl Translator<'_> {
         let (partition, order, frame) = (partition?, order?, frame?);
         self.group_keys(&partition)?;
         let partition = partition.into_iter().map(|p| p.expr).collect();
-        let over = |function| Expr::Window(Box::new(Window { function, partition, order, frame }));
-        value.expr = match value.expr {
-            // The cast stands around the whole function.
-            Expr::CheckedCast(inner, name) => Expr::CheckedCast(Box::new(over(*inner)), name),
-            Expr::Cast(inner, name) => Expr::Cast(Box::new(over(*inner)), name),
-            function => over(function),
-        };
+        let window = |function| Expr::Window(Box::new(Window { function, partition, order, frame }));
+        value.expr = over(value.expr, window);
         Ok(value)
     }
 }
