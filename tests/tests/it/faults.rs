@@ -277,23 +277,3 @@ async fn bytes_that_change_on_the_way_over_tls_are_an_error() {
     assert!(outcomes.errors >= 5 && outcomes.whole >= 1, "{outcomes:?}");
     none_is_left(&database).await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_does_not_come_names_its_option() {
-    let late = "CREATE VIEW late AS SELECT 1 AS one FROM pg_sleep(30)";
-    let database = TestDatabase::create("TEST_PG18_URL", &format!("{SMALL} {late}")).await;
-    let options = Options::new().with("url", database.url()).with("sslmode", "disable").with("response_timeout_ms", "300");
-    let engine = engine(Limits::default()).await;
-    engine.create_source("s", "postgres", &options).await.unwrap();
-    let session = engine.session("test").unwrap();
-    let late = "SELECT * FROM s.public.late";
-    let error = match session.query(late).await {
-        Err(error) => error,
-        Ok(result) => result.collect().await.unwrap_err(),
-    };
-    assert!(error.kind() == ErrorKind::Timeout && error.to_string().contains("response_timeout_ms"), "{error}");
-    // A connection that nobody asks anything waits for as long as it likes.
-    assert_eq!(table(&session, "SELECT count(*) FROM s.public.small").await, ["3000"]);
-    tokio::time::sleep(Duration::from_millis(700)).await;
-    assert_eq!(table(&session, "SELECT count(*) FROM s.public.small").await, ["3000"]);
-}
