@@ -28,6 +28,7 @@ use crate::prepared::{Prepared, Work};
 use crate::run::Tries;
 use crate::scans_apart;
 use crate::source_statement::{self, SourceStatement};
+use crate::syntax::ordinals;
 use crate::unique_names;
 use crate::view_arguments;
 use crate::{missing_table, settled};
@@ -241,6 +242,10 @@ impl Session {
                     state.statement_to_plan(statement).await
                 }
                 Err(e) => Err(function_hint::steady(e, &state)),
+                Err(e) if ordinals::is_unknown_key(&e) => {
+                    ordinals::spell_out(&mut statement);
+                    state.statement_to_plan(statement).await
+                }
                 planned => planned,
             };
             let plan = plan.map_err(classify)?;

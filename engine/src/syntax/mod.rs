@@ -12,7 +12,7 @@ mod groups;
 mod intervals;
 mod like_escape;
 mod operators;
-mod ordinals;
+pub(crate) mod ordinals;
 mod own_casts;
 mod precedence;
 mod procedures;
