@@ -241,11 +241,11 @@ impl Session {
                     unique_names::make_all(&mut statement);
                     state.statement_to_plan(statement).await
                 }
-                Err(e) => Err(function_hint::steady(e, &state)),
                 Err(e) if ordinals::is_unknown_key(&e) => {
                     ordinals::spell_out(&mut statement);
                     state.statement_to_plan(statement).await
                 }
+                Err(e) => Err(function_hint::steady(e, &state)),
                 planned => planned,
             };
             let plan = plan.map_err(classify)?;
