@@ -102,7 +102,7 @@ async fn an_upload_is_kept_whole_or_not_at_all() {
     assert!(waited.is_err(), "the upload is not over");
     let active = "SELECT pid FROM pg_stat_activity WHERE application_name = 'headwater' AND datname = current_database() \
         AND state <> 'idle'";
-    for _ in 0..100 {
+    for _ in 0..600 {
         if database.texts(active).await.is_empty() {
             break;
         }
