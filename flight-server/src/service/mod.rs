@@ -10,12 +10,13 @@ mod ingest;
 mod keys;
 mod listing;
 mod pattern;
+mod present;
 mod sql_info;
 mod statements;
 mod upload;
 mod xdbc_types;
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use arrow_flight::{
 };
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::future::{Either, select};
 use futures::{Stream, StreamExt, stream};
 use prost::Message;
 use tonic::metadata::MetadataMap;
@@ -232,7 +234,12 @@ impl FlightService for Service {
             let descriptor = descriptor.ok_or_else(|| invalid("the first message holds no descriptor"))?;
             let command = of_descriptor(&descriptor)?;
             let receive = self.sessions.engine().limits().message_receive_bytes;
-            self.put(&call, command, upload::Upload::new(first, data, receive)).await
+            let (rest, confirm) = present::confirmed(data);
+            let work = self.put(&call, command, upload::Upload::new(first, rest, receive));
+            match select(pin!(work), pin!(confirm)).await {
+                Either::Left((done, _)) => done,
+                Either::Right((never, _)) => match never {},
+            }
         };
         let app_metadata = within(call.deadline, put).await?.into();
         Ok(Response::new(once(PutResult { app_metadata })))

@@ -15,7 +15,7 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use headwater_common::{Error, ErrorKind, Origin, Result};
 use headwater_source::ErrorExt;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Status};
 
 /// Most rows of one message.
 const ROWS_MAX: i64 = 1 << 24;
@@ -29,7 +29,11 @@ pub(super) struct Upload {
 
 impl Upload {
     /// The batches of a call whose first message is known already.
-    pub(super) fn new(first: FlightData, rest: Streaming<FlightData>, message_bytes: u64) -> Self {
+    pub(super) fn new(
+        first: FlightData,
+        rest: impl Stream<Item = Result<FlightData, Status>> + Send + 'static,
+        message_bytes: u64,
+    ) -> Self {
         Self::from_messages(futures::stream::once(futures::future::ready(Ok(first))).chain(rest), message_bytes)
     }
 
