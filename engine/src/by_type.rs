@@ -1,57 +1,49 @@
 //! Operators and functions that are others for bytes and lists.
 
-use std::sync::Arc;
-
 use datafusion::common::DFSchema;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
-use datafusion::logical_expr::{Between, BinaryExpr, ExprSchemable, Operator, ScalarUDF, binary_expr, lit};
+use datafusion::logical_expr::{Between, BinaryExpr, ExprSchemable, Operator, binary_expr, lit};
 use datafusion::prelude::Expr;
 
-use crate::functions::{self, LIST_HAS_NULL, LIST_ORDER, OCTET_LENGTH, is_list};
+use crate::functions::{Known, LIST_HAS_NULL, LIST_ORDER, OCTET_LENGTH, is_list};
 
 /// Compares lists as ORDER BY sorts them, and counts the bytes of bytes.
 #[derive(Debug)]
 pub(crate) struct ByType {
-    functions: Vec<Arc<ScalarUDF>>,
+    functions: Known,
 }
 
 impl ByType {
     pub(crate) fn new() -> Self {
-        let all = functions::all().into_iter().filter(|f| [LIST_HAS_NULL, LIST_ORDER, OCTET_LENGTH].contains(&f.name()));
-        Self { functions: all.map(Arc::new).collect() }
-    }
-
-    /// A call of one of the functions; `None` when there is no such function.
-    fn call(&self, name: &str, arguments: Vec<Expr>) -> Option<Expr> {
-        self.functions.iter().find(|f| f.name() == name).map(|f| f.call(arguments))
+        Self { functions: Known::of(&[LIST_HAS_NULL, LIST_ORDER, OCTET_LENGTH]) }
     }
 
     fn rewritten(&self, expr: &Expr, schema: &DFSchema) -> Option<Expr> {
         let list = |e: &Expr| e.get_type(schema).is_ok_and(|t| is_list(&t));
         match expr {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_order(*op) && list(left) && list(right) => {
-                let order = self.call(LIST_ORDER, vec![left.as_ref().clone(), right.as_ref().clone()])?;
+                let order = self.functions.call(LIST_ORDER, vec![left.as_ref().clone(), right.as_ref().clone()])?;
                 Some(binary_expr(order, *op, lit(0_i32)))
             }
             Expr::Between(Between { expr, negated, low, high }) if list(expr) && list(low) && list(high) => {
-                let low = self.call(LIST_ORDER, vec![expr.as_ref().clone(), low.as_ref().clone()])?;
-                let high = self.call(LIST_ORDER, vec![expr.as_ref().clone(), high.as_ref().clone()])?;
+                let low = self.functions.call(LIST_ORDER, vec![expr.as_ref().clone(), low.as_ref().clone()])?;
+                let high = self.functions.call(LIST_ORDER, vec![expr.as_ref().clone(), high.as_ref().clone()])?;
                 let between = low.gt_eq(lit(0_i32)).and(high.lt_eq(lit(0_i32)));
                 Some(if *negated { Expr::Not(Box::new(between)) } else { between })
             }
             Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "character_length" => {
                 let [value] = args.as_slice() else { return None };
                 let bytes = value.get_type(schema).is_ok_and(|t| t.is_binary());
-                if bytes { self.call(OCTET_LENGTH, vec![value.clone()]) } else { None }
+                if bytes { self.functions.call(OCTET_LENGTH, vec![value.clone()]) } else { None }
             }
             // A null is in no list.
             Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "array_has_all" => {
                 let [_, part] = args.as_slice() else { return None };
-                let has_null = self.call(LIST_HAS_NULL, vec![part.clone()])?;
+                let has_null = self.functions.call(LIST_HAS_NULL, vec![part.clone()])?;
                 Some(Expr::Not(Box::new(has_null)).and(expr.clone()))
             }
             _ => None,

@@ -10,38 +10,30 @@
 //! | `date + interval`, `interval + date`, `date - interval` | a timestamp, moved from the beginning of that day |
 //! | `time + $1`, `time - $1` | arithmetic by the value of the parameter |
 
-use std::sync::Arc;
-
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::functions::math::power;
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{ExprSchemable, Operator, ScalarUDF, binary_expr, cast};
+use datafusion::logical_expr::{ExprSchemable, Operator, binary_expr, cast};
 use datafusion::prelude::Expr;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use crate::functions::{
-    self, DAYS_BETWEEN, INTERVAL_BETWEEN, INTERVAL_DIVIDE, INTERVAL_MULTIPLY, LISTS_OVERLAP, is_list, shifted,
+    DAYS_BETWEEN, INTERVAL_BETWEEN, INTERVAL_DIVIDE, INTERVAL_MULTIPLY, Known, LISTS_OVERLAP, is_list, shifted,
 };
 
 /// Plans such operators.
 #[derive(Debug)]
 pub(crate) struct Operators {
-    functions: Vec<Arc<ScalarUDF>>,
+    functions: Known,
 }
 
 impl Operators {
     pub(crate) fn new() -> Self {
         let wanted = [DAYS_BETWEEN, INTERVAL_BETWEEN, INTERVAL_DIVIDE, INTERVAL_MULTIPLY, LISTS_OVERLAP];
-        let all = functions::all().into_iter().filter(|f| wanted.contains(&f.name()));
-        Self { functions: all.map(Arc::new).collect() }
-    }
-
-    /// A call of one of the functions; `None` when there is no such function.
-    fn call(&self, name: &str, arguments: Vec<Expr>) -> Option<Expr> {
-        self.functions.iter().find(|f| f.name() == name).map(|f| f.call(arguments))
+        Self { functions: Known::of(&wanted) }
     }
 
     fn planned(&self, expr: &RawBinaryExpr, left: &DataType, right: &DataType) -> Option<Expr> {
@@ -53,12 +45,12 @@ impl Operators {
             BitwiseXor if number(left) && number(right) => {
                 Some(power().call(vec![cast(l, DataType::Float64), cast(r, DataType::Float64)]))
             }
-            PGOverlap if is_list(left) && is_list(right) => self.call(LISTS_OVERLAP, vec![l, r]),
-            Multiply if interval(left) && number(right) => self.call(INTERVAL_MULTIPLY, vec![l, r]),
-            Multiply if number(left) && interval(right) => self.call(INTERVAL_MULTIPLY, vec![r, l]),
-            Divide if interval(left) && number(right) => self.call(INTERVAL_DIVIDE, vec![l, r]),
-            Minus if is_date(left) && is_date(right) => self.call(DAYS_BETWEEN, vec![l, r]),
-            Minus if have_difference(left, right) => self.call(INTERVAL_BETWEEN, vec![l, r]),
+            PGOverlap if is_list(left) && is_list(right) => self.functions.call(LISTS_OVERLAP, vec![l, r]),
+            Multiply if interval(left) && number(right) => self.functions.call(INTERVAL_MULTIPLY, vec![l, r]),
+            Multiply if number(left) && interval(right) => self.functions.call(INTERVAL_MULTIPLY, vec![r, l]),
+            Divide if interval(left) && number(right) => self.functions.call(INTERVAL_DIVIDE, vec![l, r]),
+            Minus if is_date(left) && is_date(right) => self.functions.call(DAYS_BETWEEN, vec![l, r]),
+            Minus if have_difference(left, right) => self.functions.call(INTERVAL_BETWEEN, vec![l, r]),
             Plus if is_date(left) && interval(right) => Some(binary_expr(midnight(l), Operator::Plus, r)),
             Minus if is_date(left) && interval(right) => Some(binary_expr(midnight(l), Operator::Minus, r)),
             Plus if interval(left) && is_date(right) => Some(binary_expr(midnight(r), Operator::Plus, l)),

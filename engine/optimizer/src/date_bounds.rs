@@ -8,6 +8,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Cast, ExprSchemable, LogicalPlan, Operator};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::prelude::Expr;
+use headwater_source::arrow_types::units_per_second;
 
 /// Compares `CAST(date AS TIMESTAMP)` and a constant as dates.
 ///
@@ -85,13 +86,7 @@ fn bounded(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
 
 /// The operator and the day that say the same of dates.
 fn day(op: Operator, ticks: i64, unit: TimeUnit) -> Option<(Operator, i32)> {
-    let of_day = 86_400
-        * match unit {
-            TimeUnit::Second => 1,
-            TimeUnit::Millisecond => 1_000,
-            TimeUnit::Microsecond => 1_000_000,
-            TimeUnit::Nanosecond => 1_000_000_000,
-        };
+    let of_day = 86_400 * units_per_second(unit);
     let day = i32::try_from(ticks.div_euclid(of_day)).ok()?;
     let op = match op {
         Operator::Eq | Operator::NotEq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq

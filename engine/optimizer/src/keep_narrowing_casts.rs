@@ -1,6 +1,6 @@
 //! Casts that drop digits are not taken back in comparisons.
 
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
@@ -10,6 +10,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Between, BinaryExpr, ExprSchemable, LogicalPlan, Operator, WriteOp};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::prelude::Expr;
+use headwater_source::arrow_types::units_per_second;
 use headwater_source::transparent::{narrowed, narrows};
 
 /// Hides from DataFusion's simplifier the casts that it may not take back.
@@ -101,15 +102,6 @@ fn is_cut(expr: &Expr, value: &Expr, schema: &DFSchema) -> bool {
         | ScalarValue::TimestampNanosecond(t, _) => t,
         _ => None,
     });
-    let coarser = per_second(to) / per_second(from);
+    let coarser = units_per_second(to) / units_per_second(from);
     coarser > 1 && ticks.is_some_and(|ticks| ticks % coarser != 0)
-}
-
-fn per_second(unit: TimeUnit) -> i64 {
-    match unit {
-        TimeUnit::Second => 1,
-        TimeUnit::Millisecond => 1_000,
-        TimeUnit::Microsecond => 1_000_000,
-        TimeUnit::Nanosecond => 1_000_000_000,
-    }
 }

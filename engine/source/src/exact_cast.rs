@@ -8,6 +8,8 @@ use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DECIMAL256_MAX_PRECISION, DECIMAL256_MAX_SCALE, DataType, IntervalUnit, TimeUnit};
 use datafusion::arrow::error::ArrowError;
 
+use crate::arrow_types::decimal_places;
+
 /// Why a cast has no result.
 #[derive(Debug)]
 pub enum Inexact {
@@ -66,7 +68,7 @@ pub fn changes(from: &DataType, to: &DataType) -> bool {
         (T::Interval(from), T::Interval(to)) => from != to && *to != IntervalUnit::MonthDayNano,
         (from, to) if from.is_floating() && whole(to) => true,
         (from, to) if from.is_string() => to.is_decimal() || matches!(to, T::Timestamp(..)),
-        (from, to) if whole(from) && whole(to) => scale(from) > scale(to),
+        (from, to) if whole(from) && whole(to) => decimal_places(from) > decimal_places(to),
         (T::List(from) | T::LargeList(from) | T::FixedSizeList(from, _), T::List(to) | T::LargeList(to)) => {
             !inner(from.data_type()).is_string() && changes(from.data_type(), to.data_type())
         }
@@ -75,14 +77,6 @@ pub fn changes(from: &DataType, to: &DataType) -> bool {
             pairs.any(|(from, to)| !inner(from).is_string() && changes(from, to))
         }
         _ => false,
-    }
-}
-
-fn scale(data_type: &DataType) -> i8 {
-    use DataType as T;
-    match data_type {
-        T::Decimal32(_, s) | T::Decimal64(_, s) | T::Decimal128(_, s) | T::Decimal256(_, s) => *s,
-        _ => 0,
     }
 }
 

@@ -21,6 +21,7 @@
 //! | [`exact_cast`] | which casts change a value? |
 
 pub mod arithmetic;
+pub mod arrow_types;
 pub mod catalog;
 pub mod connector;
 pub mod costs;

@@ -15,12 +15,13 @@ use datafusion::logical_expr::{
 use datafusion::prelude::Expr;
 use headwater_common::Error;
 
+use crate::arrow_types::decimal_places;
 use crate::error::ErrorExt;
 
 /// Whether some value of the type `from` is none of the type `to`, for the types that the simplifier looks at.
 pub fn narrows(from: &DataType, to: &DataType) -> bool {
     let (Some(whole), Some(kept)) = (digits(from), digits(to)) else { return false };
-    kept < whole || scale(to) < scale(from) || signs_differ(from, to) || bits(from, to)
+    kept < whole || decimal_places(to) < decimal_places(from) || signs_differ(from, to) || bits(from, to)
 }
 
 /// Digits before the point that every value of the type has room for, or the most digits a value may have.
@@ -37,14 +38,6 @@ fn digits(t: &DataType) -> Option<i16> {
         }
         _ => return None,
     })
-}
-
-fn scale(t: &DataType) -> i8 {
-    use DataType as T;
-    match t {
-        T::Decimal32(_, s) | T::Decimal64(_, s) | T::Decimal128(_, s) | T::Decimal256(_, s) => *s,
-        _ => 0,
-    }
 }
 
 /// A number below zero is no unsigned one.

@@ -14,6 +14,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use headwater_common::Error;
 use headwater_source::ErrorExt;
+use headwater_source::arrow_types::units_per_second;
 
 /// Name of the function.
 pub(crate) const NAME: &str = "at_time_zone";
@@ -72,10 +73,10 @@ impl ScalarUDFImpl for AtTimeZone {
         };
         let times = time.to_array(rows)?;
         let moved = match times.data_type() {
-            DataType::Timestamp(TimeUnit::Second, _) => moved::<TimestampSecondType>(&times, &zones, 1),
-            DataType::Timestamp(TimeUnit::Millisecond, _) => moved::<TimestampMillisecondType>(&times, &zones, 1_000),
-            DataType::Timestamp(TimeUnit::Microsecond, _) => moved::<TimestampMicrosecondType>(&times, &zones, 1_000_000),
-            DataType::Timestamp(TimeUnit::Nanosecond, _) => moved::<TimestampNanosecondType>(&times, &zones, 1_000_000_000),
+            DataType::Timestamp(TimeUnit::Second, _) => moved::<TimestampSecondType>(&times, &zones),
+            DataType::Timestamp(TimeUnit::Millisecond, _) => moved::<TimestampMillisecondType>(&times, &zones),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => moved::<TimestampMicrosecondType>(&times, &zones),
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => moved::<TimestampNanosecondType>(&times, &zones),
             _ => Err(wrong()),
         }?;
         if scalar {
@@ -109,7 +110,8 @@ fn parsed(name: &str) -> Result<Tz> {
     })
 }
 
-fn moved<T: ArrowTimestampType>(times: &ArrayRef, zones: &Zones, per_second: i64) -> Result<ArrayRef> {
+fn moved<T: ArrowTimestampType>(times: &ArrayRef, zones: &Zones) -> Result<ArrayRef> {
+    let per_second = units_per_second(T::UNIT);
     let times = times.as_primitive_opt::<T>().ok_or_else(wrong)?;
     let instants = matches!(times.data_type(), DataType::Timestamp(_, Some(_)));
     let mut out = Vec::with_capacity(times.len());

@@ -19,6 +19,7 @@ use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use headwater_source::arrow_types::units_per_second;
 
 use super::rule::{invalid, missing};
 
@@ -155,7 +156,7 @@ fn each(
         change: impl Fn(i64, i64) -> Option<i64>,
         failed: impl Fn() -> datafusion::error::DataFusionError,
     ) -> Result<ArrayRef> {
-        let a_second = ticks_a_second(&T::UNIT);
+        let a_second = units_per_second(T::UNIT);
         let array = times.as_primitive_opt::<T>().ok_or_else(missing)?;
         let made: PrimitiveArray<T> = array.try_unary(|t| change(t, a_second).ok_or_else(&failed))?;
         Ok(Arc::new(made.with_data_type(times.data_type().clone())))
@@ -166,15 +167,6 @@ fn each(
         DataType::Timestamp(TimeUnit::Microsecond, _) => changed::<TimestampMicrosecondType>(times, change, failed),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => changed::<TimestampNanosecondType>(times, change, failed),
         _ => Err(missing()),
-    }
-}
-
-fn ticks_a_second(unit: &TimeUnit) -> i64 {
-    match unit {
-        TimeUnit::Second => 1,
-        TimeUnit::Millisecond => 1_000,
-        TimeUnit::Microsecond => 1_000_000,
-        TimeUnit::Nanosecond => 1_000_000_000,
     }
 }
 
@@ -341,7 +333,7 @@ fn nanoseconds(origin: &ArrayRef) -> Result<i128> {
     let DataType::Timestamp(unit, _) = origin.data_type() else { return Err(missing()) };
     let count = datafusion::arrow::compute::cast(origin, &DataType::Int64)?;
     let count = count.as_primitive_opt::<datafusion::arrow::datatypes::Int64Type>().ok_or_else(missing)?.value(0);
-    Ok(i128::from(count) * i128::from(1_000_000_000 / ticks_a_second(unit)))
+    Ok(i128::from(count) * i128::from(1_000_000_000 / units_per_second(*unit)))
 }
 
 /// The last time that is a multiple of so many months after an origin, and not after a time.

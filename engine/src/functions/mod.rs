@@ -22,7 +22,10 @@ mod times;
 mod typed_texts;
 mod unchanged;
 
+use std::sync::Arc;
+
 use datafusion::logical_expr::ScalarUDF;
+use datafusion::prelude::Expr;
 
 pub(crate) use at_time_zone::NAME as AT_TIME_ZONE;
 pub(crate) use differences::{DAYS_BETWEEN, INTERVAL_BETWEEN};
@@ -64,4 +67,20 @@ pub(crate) fn all() -> Vec<ScalarUDF> {
     all.extend(round::all());
     all.extend([clock::function(), unchanged::function(), at_time_zone::function(), list_has_null::function()]);
     all
+}
+
+/// Some of them, for rules that put calls into plans.
+#[derive(Debug)]
+pub(crate) struct Known(Vec<Arc<ScalarUDF>>);
+
+impl Known {
+    /// Those of these names.
+    pub(crate) fn of(names: &[&str]) -> Self {
+        Self(all().into_iter().filter(|f| names.contains(&f.name())).map(Arc::new).collect())
+    }
+
+    /// A call of one of them; `None` when it is none of them.
+    pub(crate) fn call(&self, name: &str, arguments: Vec<Expr>) -> Option<Expr> {
+        self.0.iter().find(|f| f.name() == name).map(|f| f.call(arguments))
+    }
 }

@@ -23,8 +23,7 @@ use datafusion::logical_expr::expr::{
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Distinct, ExprSchemable, LogicalPlan, Operator, Projection, ScalarUDF, Subquery, WindowFrameUnits,
-    cast, lit,
+    Between, BinaryExpr, Distinct, ExprSchemable, LogicalPlan, Operator, Projection, Subquery, WindowFrameUnits, cast, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::prelude::Expr;
@@ -33,7 +32,7 @@ use headwater_optimizer::rewrite_named;
 use headwater_source::ErrorExt;
 
 use crate::functions::{
-    self, INTERVAL, INTERVAL_EPOCH, INTERVAL_GREATEST, INTERVAL_LEAST, INTERVAL_LENGTH, INTERVAL_PART, JUSTIFY_HOURS,
+    INTERVAL, INTERVAL_EPOCH, INTERVAL_GREATEST, INTERVAL_LEAST, INTERVAL_LENGTH, INTERVAL_PART, JUSTIFY_HOURS, Known,
     YEAR_PART, is_interval_part,
 };
 use crate::peer_frames::is_distance;
@@ -48,8 +47,7 @@ impl IntervalOrder {
     pub(crate) fn new() -> Self {
         let wanted =
             [INTERVAL_EPOCH, INTERVAL_GREATEST, INTERVAL_LEAST, INTERVAL_LENGTH, INTERVAL_PART, JUSTIFY_HOURS, YEAR_PART];
-        let all = functions::all().into_iter().filter(|f| wanted.contains(&f.name()));
-        Self { functions: Functions(all.map(Arc::new).collect()) }
+        Self { functions: Functions(Known::of(&wanted)) }
     }
 }
 
@@ -70,7 +68,7 @@ impl AnalyzerRule for IntervalOrder {
 }
 
 #[derive(Debug)]
-struct Functions(Vec<Arc<ScalarUDF>>);
+struct Functions(Known);
 
 fn is_interval(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Interval(_))
@@ -102,9 +100,8 @@ fn is_comparison(op: Operator) -> bool {
 
 impl Functions {
     fn call(&self, name: &str, arguments: Vec<Expr>) -> Result<Expr> {
-        let function = self.0.iter().find(|f| f.name() == name);
-        let function = function.ok_or_else(|| Error::internal("a function of intervals is not known").into_datafusion())?;
-        Ok(function.call(arguments))
+        let call = self.0.call(name, arguments);
+        call.ok_or_else(|| Error::internal("a function of intervals is not known").into_datafusion())
     }
 
     /// The length of an interval.

@@ -8,9 +8,8 @@ use headwater_anomaly::Status;
 use headwater_anomaly::series::{SeriesDetector, detector};
 use headwater_common::{Error, Result};
 use headwater_timeseries::Cancel;
-use headwater_timeseries::statistics::scale_for_squares;
 
-use super::columns::{DATA_COL, ID_COLS, ON_ERROR, SeriesColumns, TIMESTAMP_COL, check_finite};
+use super::columns::{DATA_COL, ID_COLS, ON_ERROR, SeriesColumns, TIMESTAMP_COL, scaled};
 use super::output::{Columns, schema, status_row, taken};
 use crate::table::{Arguments, Call, Definition, GroupFunction, Spec};
 
@@ -88,10 +87,8 @@ impl GroupFunction for Anomalies {
         if kept.is_empty() {
             return Ok(RecordBatch::new_empty(Arc::clone(&self.schema)));
         }
-        check_finite(&observed.values)?;
-        let scale = scale_for_squares(&observed.values);
-        let scaled: Vec<f64> = observed.values.iter().map(|v| v * scale).collect();
-        let scores = self.detector.detect_until(&scaled, self.level, cancel);
+        let (values, scale) = scaled(&observed.values)?;
+        let scores = self.detector.detect_until(&values, self.level, cancel);
         cancel.check()?;
         if !matches!(scores.status, Status::Ok | Status::Constant) && self.columns.aborts {
             return Err(Error::invalid(scores.status.to_string()));

@@ -8,9 +8,8 @@ use headwater_anomaly::Status;
 use headwater_anomaly::series::{ChangeCost, ChangePoints, Pelt};
 use headwater_common::{Error, Result};
 use headwater_timeseries::Cancel;
-use headwater_timeseries::statistics::scale_for_squares;
 
-use super::columns::{DATA_COL, ID_COLS, ON_ERROR, SeriesColumns, TIMESTAMP_COL, check_finite};
+use super::columns::{DATA_COL, ID_COLS, ON_ERROR, SeriesColumns, TIMESTAMP_COL, scaled};
 use super::output::{Columns, schema, status_row, taken};
 use crate::table::{Arguments, Call, Definition, GroupFunction, Spec};
 
@@ -62,10 +61,8 @@ fn mean(values: &[f64]) -> f64 {
 impl GroupFunction for Changes {
     fn run(&self, group: &RecordBatch, cancel: &Cancel) -> Result<RecordBatch> {
         let observed = self.columns.read(group)?;
-        check_finite(&observed.values)?;
-        let scale = scale_for_squares(&observed.values);
-        let scaled: Vec<f64> = observed.values.iter().map(|v| v * scale).collect();
-        let (changes, status) = self.pelt.detect_until(&scaled, cancel);
+        let (values, _) = scaled(&observed.values)?;
+        let (changes, status) = self.pelt.detect_until(&values, cancel);
         cancel.check()?;
         if !matches!(status, Status::Ok | Status::Constant) {
             return Err(Error::invalid(status.to_string()));

@@ -6,6 +6,7 @@ use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Float64Type};
 use headwater_common::{Error, Result, nearest};
+use headwater_timeseries::statistics::scale_for_squares;
 
 use super::times::TimeType;
 use crate::error::arrow;
@@ -84,6 +85,13 @@ impl SeriesColumns {
         let values = numbers.next().unwrap_or_default();
         Ok(Observations { rows, times, values, others: numbers.collect() })
     }
+}
+
+/// Values of a series in a scale in which their squares are numbers, and the scale. Errors: an infinite value.
+pub(crate) fn scaled(values: &[f64]) -> Result<(Vec<f64>, f64)> {
+    check_finite(values)?;
+    let scale = scale_for_squares(values);
+    Ok((values.iter().map(|v| v * scale).collect(), scale))
 }
 
 /// What was observed of one series.
