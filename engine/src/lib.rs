@@ -30,6 +30,7 @@ mod function_hint;
 mod functions;
 mod guard;
 mod information_schema;
+mod insert_values;
 mod interval_order;
 mod interval_text;
 mod json_operators;

@@ -140,6 +140,15 @@ impl Prepared {
         }
     }
 
+    /// Whether its result is one row of constants.
+    pub(crate) fn is_constant(&self) -> bool {
+        matches!(&self.inner.work, Work::Plan(plan) if constant_row::of(plan).is_some())
+    }
+
+    pub(crate) fn is_prepared_with(&self, state: &Arc<SessionState>) -> bool {
+        Arc::ptr_eq(&self.inner.state, state)
+    }
+
     /// Whether the statement changes something instead of returning rows.
     pub fn is_update(&self) -> bool {
         match &self.inner.work {

@@ -21,6 +21,7 @@ use crate::function_hint;
 use crate::guard::balance::balance;
 use crate::guard::concat::CapFunctions;
 use crate::guard::{expansion, kinds, multisets, planning, recursion, shape, subqueries};
+use crate::insert_values;
 use crate::json_operators;
 use crate::models::{self, ModelStatement};
 use crate::native_query;
@@ -47,11 +48,21 @@ pub(crate) struct SessionInner {
     pub(crate) limits: Arc<Limits>,
     /// `limits.value_bytes`, read when functions are capped.
     value_bytes: Arc<AtomicU64>,
+    /// The last statement of constants only: clients try a connection with the same one again and again.
+    constant: Option<Prepared>,
 }
 
 /// The limits in force, for `system.settings`; an extension of the session's configuration.
 #[derive(Debug)]
 pub(crate) struct SessionLimits(pub(crate) Arc<Limits>);
+
+impl SessionInner {
+    /// The statement, if it was prepared with what is in force now.
+    fn known(&self, sql: &str) -> Option<Prepared> {
+        let alike = |known: &&Prepared| known.sql() == sql && known.is_prepared_with(&self.state);
+        self.constant.as_ref().filter(alike).cloned()
+    }
+}
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,7 +84,7 @@ impl Session {
         Self {
             engine,
             user: user.into(),
-            inner: Arc::new(RwLock::new(SessionInner { state: Arc::new(state), limits, value_bytes })),
+            inner: Arc::new(RwLock::new(SessionInner { state: Arc::new(state), limits, value_bytes, constant: None })),
         }
     }
 
@@ -157,6 +168,17 @@ impl Session {
 
     /// Checks, parses and binds a statement. Nothing is sent to a source but what is needed to know its tables.
     pub async fn prepare(&self, sql: &str) -> Result<Prepared> {
+        if let Some(known) = self.inner.read().known(sql) {
+            return Ok(known);
+        }
+        let prepared = self.prepare_unknown(sql).await?;
+        if prepared.is_constant() {
+            self.inner.write().constant = Some(prepared.clone());
+        }
+        Ok(prepared)
+    }
+
+    async fn prepare_unknown(&self, sql: &str) -> Result<Prepared> {
         if let Some(statement) = source_statement::parse(sql)? {
             if statement == SourceStatement::Show {
                 return self.prepare_plan(sql, "SELECT * FROM system.sources").await;
@@ -236,14 +258,14 @@ impl Session {
             for resolve in resolvers {
                 resolve(&statement, &mut state).await?;
             }
-            let plan = match state.statement_to_plan(statement.clone()).await {
+            let plan = match insert_values::plan(&state, statement.clone()).await {
                 Err(e) if unique_names::is_repetition(&e) => {
                     unique_names::make_all(&mut statement);
-                    state.statement_to_plan(statement).await
+                    insert_values::plan(&state, statement).await
                 }
                 Err(e) if ordinals::is_unknown_key(&e) => {
                     ordinals::spell_out(&mut statement);
-                    state.statement_to_plan(statement).await
+                    insert_values::plan(&state, statement).await
                 }
                 Err(e) => Err(function_hint::steady(e, &state)),
                 planned => planned,

@@ -3,6 +3,8 @@
 //! Postgres sends each row of COPY as a message of its own, and handling a message costs the driver more than its row costs the
 //! decoder. The stream below the driver therefore makes one CopyData message of adjacent ones: headers between them are cut out,
 //! payloads stay as they are and in order. Everything else passes through unchanged, and so does what is not understood.
+//!
+//! What is sent is only looked at, to know how many answers the server owes.
 
 use std::future::{Ready, ready};
 use std::io;
@@ -13,7 +15,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 
+use self::requests::Requests;
 use crate::patience::Patience;
+
+mod requests;
 
 /// Bytes that are read ahead.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -40,9 +45,9 @@ struct Messages {
     passing: usize,
     /// Something that is no message was seen: all that follows passes through.
     opaque: bool,
-    /// The last message said that the server waits for something.
-    settled: bool,
-    /// It waits for the rows of COPY, which may take any time.
+    /// Answers that have ended since the counter was taken.
+    answered: usize,
+    /// The server waits for the rows of COPY, which may take any time.
     receiving: bool,
 }
 
@@ -56,7 +61,7 @@ impl Messages {
             end: 0,
             passing: 0,
             opaque: false,
-            settled: false,
+            answered: 0,
             receiving: false,
         }
     }
@@ -107,7 +112,8 @@ impl Messages {
             self.passing = length - unread;
             self.pass(unread);
         } else if length <= unread {
-            self.settled = matches!(tag, READY_FOR_QUERY | COPY_IN_RESPONSE);
+            // The Sync behind the statement of a COPY FROM is ignored by the server, which sends no ReadyForQuery for it.
+            self.answered += usize::from(matches!(tag, READY_FOR_QUERY | COPY_IN_RESPONSE));
             self.receiving = match tag {
                 COPY_IN_RESPONSE => true,
                 READY_FOR_QUERY | COMMAND_COMPLETE | ERROR_RESPONSE => false,
@@ -153,19 +159,20 @@ impl Messages {
 pub(crate) struct Merged<S> {
     inner: S,
     messages: Messages,
+    requests: Requests,
     patience: Patience,
 }
 
 impl<S> Merged<S> {
     /// `limit` is the longest wait for the server's next bytes.
     pub(crate) fn new(inner: S, limit: Duration) -> Self {
-        Self { inner, messages: Messages::new(), patience: Patience::new(limit) }
+        Self { inner, messages: Messages::new(), requests: Requests::default(), patience: Patience::new(limit) }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Merged<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Self { inner, messages, patience } = &mut *self;
+        let Self { inner, messages, requests, patience } = &mut *self;
         while messages.available().is_empty() {
             messages.advance();
             if !messages.available().is_empty() {
@@ -174,15 +181,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Merged<S> {
             let mut space = ReadBuf::new(messages.space());
             match Pin::new(&mut *inner).poll_read(cx, &mut space) {
                 Poll::Pending => {
-                    if messages.settled {
-                        patience.settled();
-                    }
-                    return patience.waits(cx).map_or_else(|e| Poll::Ready(Err(e)), |()| Poll::Pending);
+                    requests.answered(std::mem::take(&mut messages.answered));
+                    let owes = requests.owes_answers() && !messages.receiving;
+                    return patience.waits(owes, cx).map_or_else(|e| Poll::Ready(Err(e)), |()| Poll::Pending);
                 }
                 Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
                 Poll::Ready(Ok(())) => {
                     let read = space.filled().len();
-                    patience.received();
+                    patience.restart();
                     messages.end += read;
                     if read == 0 {
                         messages.ended();
@@ -203,9 +209,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Merged<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Merged<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let sent = Pin::new(&mut self.inner).poll_write(cx, bytes);
-        if sent.is_ready() && !self.messages.receiving {
-            self.messages.settled = false;
-            self.patience.sent();
+        if let Poll::Ready(Ok(length)) = sent {
+            self.requests.sent(bytes.get(..length).unwrap_or_default());
+            self.patience.restart();
         }
         sent
     }

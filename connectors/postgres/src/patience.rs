@@ -11,39 +11,27 @@ use tokio::time::Sleep;
 /// The option that sets the limit, as errors name it.
 pub(crate) const OPTION: &str = "response_timeout_ms";
 
-/// Notices that a server has been silent for too long. Time counts only while something was sent, the server has not said that it
-/// is ready for the next statement, and somebody waits for it.
+/// Notices that a server has been silent for too long. Time counts only while it owes an answer and somebody waits for it.
 #[derive(Debug)]
 pub(crate) struct Patience {
     limit: Duration,
-    owed: bool,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Patience {
     pub(crate) fn new(limit: Duration) -> Self {
-        Self { limit, owed: false, timer: None }
+        Self { limit, timer: None }
     }
 
-    /// Something was sent to the server.
-    pub(crate) fn sent(&mut self) {
-        self.owed = true;
+    /// Something was sent to the server or came from it.
+    pub(crate) fn restart(&mut self) {
         self.timer = None;
     }
 
-    /// Something came from the server.
-    pub(crate) fn received(&mut self) {
-        self.timer = None;
-    }
-
-    /// The server waits for the next statement.
-    pub(crate) fn settled(&mut self) {
-        self.owed = false;
-    }
-
-    /// Nothing has come yet. Errors: for longer than the limit.
-    pub(crate) fn waits(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if !self.owed {
+    /// Nothing has come yet. Errors: for longer than the limit, though the server owes an answer.
+    pub(crate) fn waits(&mut self, owes: bool, cx: &mut Context<'_>) -> io::Result<()> {
+        if !owes {
+            self.timer = None;
             return Ok(());
         }
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.limit)));

@@ -54,6 +54,23 @@ async fn parameters_are_typed_and_bound_in_both_notations() {
 }
 
 #[tokio::test]
+async fn a_statement_of_constants_that_comes_again_obeys_the_settings_of_now() {
+    let session = session().await;
+    for value in ["one", "two", "one", "one"] {
+        assert!(table(&session, &format!("SELECT '{value}' AS v")).await.contains(value));
+    }
+    let shown = table(&session, "SHOW limits.statement_bytes").await;
+    assert_eq!(shown, table(&session, "SHOW limits.statement_bytes").await);
+    session.set("limits.statement_bytes", "40").unwrap();
+    assert_ne!(shown, table(&session, "SHOW limits.statement_bytes").await);
+    let long = format!("SELECT 1 AS {}", "x".repeat(60));
+    session.reset("limits.statement_bytes").unwrap();
+    assert!(session.query(&long).await.is_ok() && session.query(&long).await.is_ok());
+    session.set("limits.statement_bytes", "40").unwrap();
+    assert_eq!(kind(&session, &long).await.0, ErrorKind::LimitExceeded);
+}
+
+#[tokio::test]
 async fn errors_say_what_is_wrong() {
     let session = session().await;
     assert_eq!(kind(&session, "selec 1").await.0, ErrorKind::InvalidInput);

@@ -145,6 +145,9 @@ fn columns_of(spec: &Spec, table: &Table) -> Result<Vec<String>> {
     }
 }
 
+/// Most numbers with fractions that are taken for classes.
+const FRACTIONS_MAX: usize = 20;
+
 /// Rows that have a target, and the target.
 fn target_of(spec: &Spec, table: &Table) -> Result<(Vec<usize>, Target)> {
     let named;
@@ -158,6 +161,12 @@ fn target_of(spec: &Spec, table: &Table) -> Result<(Vec<usize>, Target)> {
         (Values::Numbers(x), Some(Goal::Classification)) => {
             let texts: Vec<Option<String>> = x.iter().map(|v| (!v.is_nan()).then(|| (v + 0.0).to_string())).collect();
             named = Categories::of_texts(&texts);
+            if named.names().len() > FRACTIONS_MAX && x.iter().any(|v| v.fract().abs() > 0.0) {
+                let (name, count) = (&spec.target, named.names().len());
+                return Err(Error::invalid(format!(
+                    "the target {name} has {count} different numbers with fractions, which are no classes; use regression"
+                )));
+            }
             &named
         }
         (Values::Categories(x), None | Some(Goal::Classification)) => x,

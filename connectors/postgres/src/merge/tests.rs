@@ -85,6 +85,10 @@ fn joined(messages: Vec<(u8, Vec<u8>)>) -> Vec<(u8, Vec<u8>)> {
 
 const PATIENCE: Duration = Duration::from_secs(600);
 
+async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) {
+    tokio::io::AsyncWriteExt::write_all(to, bytes).await.unwrap();
+}
+
 #[tokio::test]
 async fn only_a_server_that_owes_an_answer_is_given_up() {
     let (mut server, client) = tokio::io::duplex(1 << 10);
@@ -93,19 +97,30 @@ async fn only_a_server_that_owes_an_answer_is_given_up() {
     let mut buffer = [0; 64];
     // Nothing was asked.
     assert!(tokio::time::timeout(long, stream.read(&mut buffer)).await.is_err());
-    tokio::io::AsyncWriteExt::write_all(&mut stream, b"Q").await.unwrap();
+    let (query, ready) = (message(b'Q', b"SELECT 1\0"), message(READY_FOR_QUERY, b"I"));
+    write(&mut stream, &[0, 0, 0, 8, 0, 3, 0, 0]).await;
     let error = stream.read(&mut buffer).await.unwrap_err();
     assert!(error.kind() == io::ErrorKind::TimedOut && error.to_string().contains("response_timeout_ms"), "{error}");
-    tokio::io::AsyncWriteExt::write_all(&mut stream, b"Q").await.unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut server, &message(READY_FOR_QUERY, b"I")).await.unwrap();
+    write(&mut server, &ready).await;
     assert_eq!(stream.read(&mut buffer).await.unwrap(), 6);
     assert!(tokio::time::timeout(long, stream.read(&mut buffer)).await.is_err());
+    // One of two answers does not do.
+    write(&mut stream, &query.repeat(2)).await;
+    write(&mut server, &ready).await;
+    assert_eq!(stream.read(&mut buffer).await.unwrap(), 6);
+    assert_eq!(stream.read(&mut buffer).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    write(&mut server, &ready).await;
+    assert_eq!(stream.read(&mut buffer).await.unwrap(), 6);
     // Nor may rows that are sent to it take long.
-    tokio::io::AsyncWriteExt::write_all(&mut stream, b"Q").await.unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut server, &message(COPY_IN_RESPONSE, &[0, 0, 0])).await.unwrap();
+    write(&mut stream, &message(b'S', b"")).await;
+    write(&mut server, &message(COPY_IN_RESPONSE, &[0, 0, 0])).await;
     assert_eq!(stream.read(&mut buffer).await.unwrap(), 8);
-    tokio::io::AsyncWriteExt::write_all(&mut stream, b"d").await.unwrap();
+    write(&mut stream, &message(COPY_DATA, b"row")).await;
     assert!(tokio::time::timeout(long, stream.read(&mut buffer)).await.is_err());
+    write(&mut stream, &[message(b'c', b""), message(b'S', b"")].concat()).await;
+    write(&mut server, &message(COMMAND_COMPLETE, b"COPY 1\0")).await;
+    assert_eq!(stream.read(&mut buffer).await.unwrap(), 12);
+    assert_eq!(stream.read(&mut buffer).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
 }
 
 #[tokio::test]
@@ -122,7 +137,7 @@ async fn a_row_does_not_wait_for_the_next() {
     let (first, second) = (message(COPY_DATA, b"one"), message(COPY_DATA, b"two"));
     let (mut server, client) = tokio::io::duplex(1 << 10);
     let mut stream = Merged::new(client, PATIENCE);
-    tokio::io::AsyncWriteExt::write_all(&mut server, &[&first[..], &second[..6]].concat()).await.unwrap();
+    write(&mut server, &[&first[..], &second[..6]].concat()).await;
     let mut buffer = [0; 64];
     let read = stream.read(&mut buffer).await.unwrap();
     assert_eq!(&buffer[..read], &first[..]);

@@ -188,3 +188,15 @@ fn cancelled_fits_stop() {
         assert_eq!(error.kind(), ErrorKind::Cancelled, "{name}");
     }
 }
+
+#[test]
+fn numbers_with_fractions_are_no_classes() {
+    let table = |classes: usize| {
+        let target = numbers("y", 200, |i| (i % classes) as f64 + 0.5);
+        Table::new(vec![numbers("x", 200, |i| i as f64), target]).unwrap()
+    };
+    let error = train(&table(200), "logistic", Some(Goal::Classification)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.message().contains("200 different numbers with fractions"), "{error}");
+    assert!(train(&table(3), "logistic", Some(Goal::Classification)).is_ok());
+}
