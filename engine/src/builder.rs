@@ -28,7 +28,7 @@ use headwater_optimizer::{
     JoinCorrelatedAggregates, JoinOrder, KeepDistinct, KeepGroupKeys, KeepMergeKeys, KeepNarrowingCasts, KeepSortKeys,
     MarkSubqueryValues, MergeEqualProjections, MergeSelfJoins, NullAwareInSubquery, NullableSubqueries, NumberLateralRows,
     OneRowSubquery, PushDownCount, PushDownPlan, PushDownTopN, ReduceGroupKeys, ShareReads, SliceLargeValues,
-    SortBelowMerges, SplitOrJoins, UngroupByKey, UnnestLateral, YieldInJoins,
+    SortBelowMerges, SortNestedKeys, SplitOrJoins, UngroupByKey, UnnestLateral, YieldInJoins,
 };
 use headwater_source::{ConnectContext, Connector, Learning, SourceRegistry};
 use parking_lot::RwLock;
@@ -384,6 +384,7 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     }
     rules.insert(0, Arc::new(ForgetConstants));
     let filters = rules.iter().position(|rule| rule.name() == "FilterPushdown(Post)").unwrap_or(rules.len());
+    rules.insert(filters, Arc::new(SortNestedKeys));
     rules.insert(filters, Arc::new(KeepMergeKeys));
     let checks = rules.iter().position(|rule| rule.name() == "SanityCheckPlan").unwrap_or(rules.len());
     rules.insert(checks, Arc::new(SortBelowMerges));

@@ -38,6 +38,7 @@
 //! | [`ShareReads`] | physical | a source that is asked the same twice in one query is asked once |
 //! | [`SliceLargeValues`] | physical | large values are repeated for a few rows at a time |
 //! | [`KeepMergeKeys`] | physical | first rows of partitions are found by all keys of the merge above |
+//! | [`SortNestedKeys`] | physical | lists and records are sorted whole before LIMIT |
 //! | [`SortBelowMerges`] | physical | merges have inputs in the order that they merge by |
 //! | [`ForgetConstants`] | physical | grouping sets do not inherit what is constant below them |
 //! | [`YieldInJoins`] | physical | joins give other queries a turn |
@@ -83,6 +84,7 @@ mod reduce_group_keys;
 mod share_reads;
 mod slice_large_values;
 mod sort_below_merges;
+mod sort_nested_keys;
 mod split_or_joins;
 mod stop_joins;
 mod ungroup_by_key;
@@ -124,6 +126,7 @@ pub use reduce_group_keys::ReduceGroupKeys;
 pub use share_reads::ShareReads;
 pub use slice_large_values::{SliceLargeValues, rows_of_large_values};
 pub use sort_below_merges::SortBelowMerges;
+pub use sort_nested_keys::SortNestedKeys;
 pub use split_or_joins::SplitOrJoins;
 pub use stop_joins::StopJoins;
 pub use ungroup_by_key::UngroupByKey;
