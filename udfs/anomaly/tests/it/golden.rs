@@ -1,13 +1,14 @@
 //! The same answers as scikit-learn, PyOD, scipy and stumpy (`fixtures/make.py` says how they were made).
 
 use headwater_anomaly::drift::{DriftTest, KolmogorovSmirnov, PopulationStability};
-use headwater_anomaly::series::{MatrixProfile, SeriesDetector};
+use headwater_anomaly::series::{Ewma, Hampel, MatrixProfile, RollingZ, SeasonalEsd, SeriesDetector, SubPca};
 use headwater_anomaly::table::{Copod, Ecod, Hbos, IsolationForest, Pca, TableDetector};
 
 use crate::samples::csv;
 
 const TABLE: &str = include_str!("../fixtures/table.csv");
 const SERIES: &str = include_str!("../fixtures/series.csv");
+const DETECTORS: &str = include_str!("../fixtures/detectors.csv");
 
 fn table() -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
     let mut columns = csv(TABLE);
@@ -71,6 +72,38 @@ fn the_matrix_profile_puts_discords_where_stumpy_does() {
                 assert!(d.abs() < 1e-4 || d * s >= 0.0, "{a}: distances {d}, scores {s}");
             }
         }
+    }
+}
+
+#[test]
+fn causal_detectors_expect_what_their_formulas_say() {
+    let (values, golden) = (&csv(SERIES)[0], csv(DETECTORS));
+    let detectors: [&dyn SeriesDetector; 3] = [&RollingZ::default(), &Hampel::default(), &Ewma::default()];
+    for (detector, golden) in detectors.into_iter().zip(&golden) {
+        let expected = detector.detect(values, 0.99).expected;
+        assert_eq!(expected.iter().position(|e| e.is_finite()), golden.iter().position(|e| e.is_finite()));
+        let known: Vec<usize> = (0..golden.len()).filter(|i| golden[*i].is_finite()).collect();
+        let of = |from: &[f64]| known.iter().map(|i| from[*i]).collect::<Vec<_>>();
+        assert!(known.len() >= 270, "{}", detector.name());
+        assert_close(&of(&expected), &of(golden), 1e-8);
+    }
+}
+
+#[test]
+fn the_esd_test_has_the_p_values_of_rosner() {
+    let (values, golden) = (&csv(SERIES)[0], &csv(DETECTORS)[3]);
+    let esd = SeasonalEsd { period: Some(25), ..SeasonalEsd::default() };
+    assert!(golden.iter().any(|p| *p > 3.0));
+    assert_close(&esd.detect(values, 0.99).score, golden, 1e-6);
+}
+
+#[test]
+fn sub_pca_orders_values_as_scikit_learn() {
+    let (values, golden) = (&csv(SERIES)[0], &csv(DETECTORS)[4]);
+    let scores = SubPca { window: Some(12) }.detect(values, 0.99).score;
+    for (i, j) in (0..values.len()).flat_map(|i| (0..i).map(move |j| (i, j))) {
+        let (d, s) = (golden[i] - golden[j], scores[i] - scores[j]);
+        assert!(d.abs() < 1e-6 * golden[i].abs() || d * s >= 0.0, "{i}, {j}: deviations {d}, scores {s}");
     }
 }
 
