@@ -26,7 +26,7 @@ use headwater_optimizer::{
     AggregateBelowJoins, BindJoin, CheckArithmetic, CopyTopN, DateBounds, DropReferencedJoins, EqualZeros, ExactInLists,
     FirstOfSubquery, FoldContradictions, ForgetConstants, GuardedCrossJoin, GuardedFilter, GuardedFilterPushdown,
     JoinCorrelatedAggregates, JoinOrder, KeepDistinct, KeepGroupKeys, KeepMergeKeys, KeepNarrowingCasts, KeepSortKeys,
-    MarkSubqueryValues, MergeEqualProjections, MergeSelfJoins, NullAwareInSubquery, NullableSubqueries, NumberLateralRows,
+    MarkSubqueryValues, MergeEqualProjections, MergeSelfJoins, NullAwareInSubquery, NullableSubqueries, NumberLateralRows, PartitionWindows,
     OneRowSubquery, PushDownCount, PushDownPlan, PushDownTopN, ReduceGroupKeys, ShareReads, SliceLargeValues,
     SortBelowMerges, SortNestedKeys, SplitOrJoins, UngroupByKey, UnnestLateral, YieldInJoins,
 };
@@ -289,6 +289,7 @@ fn state(
         .with_optimizer_rules(rules(without))
         .with_physical_optimizer_rules(physical_rules())
         .with_analyzer_rule(Arc::new(IntervalOrder::new()))
+        .with_analyzer_rule(Arc::new(PartitionWindows))
         .with_analyzer_rule(Arc::new(OneRowSubquery))
         .with_analyzer_rule(Arc::new(NullAwareInSubquery))
         .with_analyzer_rule(Arc::new(EqualZeros))
@@ -314,7 +315,7 @@ fn state(
     builder = builder.with_physical_optimizer_rule(Arc::new(SliceLargeValues));
     let mut state = builder.with_physical_optimizer_rule(Arc::new(YieldInJoins)).build();
     let own = checked_sum::functions().into_iter().chain([exact_percentile::function()]).chain(ordered_sets::functions());
-    for function in own.chain(total_order::functions()) {
+    for function in own.chain(total_order::functions()).chain(crate::steady_order::functions()) {
         state.register_udaf(function).map_err(crate::error::classify)?;
     }
     for function in crate::ranks::functions() {
@@ -323,6 +324,7 @@ fn state(
     for function in crate::functions::all() {
         state.register_udf(Arc::new(function)).map_err(crate::error::classify)?;
     }
+    crate::time_series::register(&mut state);
     state.register_relation_planner(Arc::new(TableClauses)).map_err(crate::error::classify)?;
     state.register_relation_planner(Arc::new(Settled)).map_err(crate::error::classify)?;
     state.register_expr_planner(Arc::new(Operators::new())).map_err(crate::error::classify)?;

@@ -15,6 +15,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::prelude::Expr;
 use headwater_common::Error;
+use headwater_optimizer::bytes_of;
 use headwater_source::ErrorExt;
 use headwater_source::exact_cast::{Inexact, changes, exact_cast};
 
@@ -45,6 +46,9 @@ fn assigned(plan: LogicalPlan, change: &DmlStatement) -> Result<LogicalPlan> {
         _ => input,
     };
     let each = expr.into_iter().map(|expr| {
+        if let Some(bytes) = bytes(&expr, &input)? {
+            return Ok(bytes);
+        }
         let column = expr.schema_name().to_string();
         let known = clock(&expr, &input) || (change.op == WriteOp::Update && constant(inner(&expr)).is_none());
         match known {
@@ -68,6 +72,9 @@ fn checked_values(values: Values, projection: &[Expr], table: &str) -> Result<Va
         .collect();
     let nothing = DFSchema::empty();
     let checked = |(value, column): (Expr, &String)| {
+        if let Some(bytes) = bytes(&value, &LogicalPlan::default())? {
+            return Ok(bytes);
+        }
         let target = Target { table: table.to_owned(), column: column.clone() };
         if is_clock(inner(&value)) { Ok(value) } else { checked(value, &nothing, &target) }
     };
@@ -102,6 +109,39 @@ fn checked(expr: Expr, schema: &DFSchema, target: &Target) -> Result<Expr> {
     }
 }
 
+/// A text literal for a column of bytes, as the bytes that Postgres reads in it; `None` for anything else.
+fn bytes(expr: &Expr, input: &LogicalPlan) -> Result<Option<Expr>> {
+    let made = match expr {
+        Expr::Alias(Alias { expr, relation, name, metadata }) => bytes(expr, input)?.map(|expr| {
+            let (relation, name, metadata) = (relation.clone(), name.clone(), metadata.clone());
+            Expr::Alias(Alias { expr: Box::new(expr), relation, name, metadata })
+        }),
+        Expr::Cast(Cast { expr, field }) if field.data_type().is_binary() => {
+            match constant(below(expr, input)) {
+                Some(ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text))) => {
+                    let read = bytes_of(&text).map_err(ErrorExt::into_datafusion)?;
+                    let read = Box::new(Expr::Literal(ScalarValue::Binary(Some(read)), None));
+                    Some(Expr::Cast(Cast { expr: read, field: field.clone() }))
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    };
+    Ok(made)
+}
+
+/// What a column of the query below is, or the expression itself.
+fn below<'a>(expr: &'a Expr, input: &'a LogicalPlan) -> &'a Expr {
+    match (expr, input) {
+        (Expr::Column(column), LogicalPlan::Projection(projection)) => {
+            let index = projection.schema.maybe_index_of_column(column);
+            index.and_then(|i| projection.expr.get(i)).map_or(expr, inner)
+        }
+        _ => expr,
+    }
+}
+
 /// The value of a literal.
 fn constant(expr: &Expr) -> Option<ScalarValue> {
     match expr {
@@ -121,13 +161,7 @@ fn inner(expr: &Expr) -> &Expr {
 
 /// Whether a value is the current time, also as a column of the query below.
 fn clock(expr: &Expr, input: &LogicalPlan) -> bool {
-    match (inner(expr), input) {
-        (Expr::Column(column), LogicalPlan::Projection(projection)) => {
-            let index = projection.schema.maybe_index_of_column(column);
-            index.and_then(|i| projection.expr.get(i)).is_some_and(|expr| is_clock(inner(expr)))
-        }
-        (other, _) => is_clock(other),
-    }
+    is_clock(below(inner(expr), input))
 }
 
 fn is_clock(expr: &Expr) -> bool {

@@ -7,17 +7,18 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::Schema;
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::TableReference;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::datasource::empty::EmptyTable;
+use datafusion::datasource::source_as_provider;
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{LogicalPlan, Projection, SubqueryAlias};
+use datafusion::logical_expr::{LogicalPlan, Projection, SubqueryAlias, TableScan};
 use datafusion::prelude::Expr;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement as SqlStatement, Visit, Visitor};
+use headwater_common::Error;
+use headwater_source::ErrorExt;
 
 use crate::label::numbered;
 use crate::syntax::inner_mut;
@@ -39,18 +40,18 @@ pub(crate) async fn plan(state: &SessionState, mut statement: Statement) -> Resu
     let columns = rows.schema().columns().into_iter().enumerate();
     let named = columns.map(|(number, column)| Expr::Column(column).alias(numbered("c", number)));
     let rows = LogicalPlan::Projection(Projection::try_new(named.collect(), Arc::new(rows))?);
-    let stand_in = StandIn(Arc::clone(rows.schema().inner()));
+    let table: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(Arc::clone(rows.schema().inner())));
     let mut state = state.clone();
-    state.register_udtf(NAME, Arc::new(stand_in));
-    let plan = state.statement_to_plan(statement).await?;
-    plan.transform_up(|plan| match plan {
-        LogicalPlan::TableScan(scan) if scan.table_name == TableReference::bare(NAME) => {
-            let alias = SubqueryAlias::try_new(Arc::new(rows.clone()), NAME)?;
+    state.register_udtf(NAME, Arc::new(StandIn(Arc::clone(&table))));
+    let stands_for = |scan: &TableScan| source_as_provider(&scan.source).is_ok_and(|found| Arc::ptr_eq(&found, &table));
+    let planned = state.statement_to_plan(statement).await?.transform_up(|plan| match plan {
+        LogicalPlan::TableScan(scan) if stands_for(&scan) => {
+            let alias = SubqueryAlias::try_new(Arc::new(rows.clone()), scan.table_name)?;
             Ok(Transformed::yes(LogicalPlan::SubqueryAlias(alias)))
         }
         other => Ok(Transformed::no(other)),
-    })
-    .data()
+    })?;
+    if planned.transformed { Ok(planned.data) } else { Err(Error::internal("the query of INSERT is lost").into_datafusion()) }
 }
 
 /// The query of an INSERT that holds VALUES and is not just VALUES.
@@ -83,12 +84,12 @@ fn values(body: &SetExpr) -> usize {
     }
 }
 
-/// A function without arguments that is a table with these columns.
+/// A function without arguments that is this table.
 #[derive(Debug)]
-struct StandIn(Arc<Schema>);
+struct StandIn(Arc<dyn TableProvider>);
 
 impl TableFunctionImpl for StandIn {
     fn call_with_args(&self, _args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
-        Ok(Arc::new(EmptyTable::new(Arc::clone(&self.0))))
+        Ok(Arc::clone(&self.0))
     }
 }

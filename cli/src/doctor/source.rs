@@ -53,7 +53,7 @@ async fn findings(alone: Config) -> Result<Vec<Finding>> {
     found
 }
 
-async fn look(catalog: &SourceCatalog) -> Result<Vec<Finding>> {
+async fn look(catalog: &Arc<SourceCatalog>) -> Result<Vec<Finding>> {
     let source = catalog.source();
     let product = source.check().await?;
     let mut found = vec![reached(source, &product).await?];

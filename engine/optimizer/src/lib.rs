@@ -10,6 +10,7 @@
 //! | [`NullableSubqueries`] | analyzer | a sub-query that is a value may be NULL |
 //! | [`FirstOfSubquery`] | analyzer | a value of the first row of a correlated sub-query is an aggregate |
 //! | [`JoinCorrelatedAggregates`] | analyzer | aggregates of rows that other conditions than `=` find are groups of a join |
+//! | [`PartitionWindows`] | analyzer | windows in correlated sub-queries see the rows of one row around |
 //! | [`NumberLateralRows`] | analyzer | LATERAL with LIMIT is a join whose rows are numbered |
 //! | [`UnnestLateral`] | analyzer | LATERAL that reads no table is computed over the left side |
 //! | [`ExactLiterals`] | when a statement is bound | literals keep their digits and find the type of what they meet |
@@ -96,7 +97,7 @@ pub use bind_join::BindJoin;
 pub use check_arithmetic::CheckArithmetic;
 pub use copy_top_n::CopyTopN;
 pub use correct_estimates::CorrectEstimates;
-pub use correlated::{FirstOfSubquery, JoinCorrelatedAggregates, NumberLateralRows, UnnestLateral};
+pub use correlated::{FirstOfSubquery, JoinCorrelatedAggregates, NumberLateralRows, PartitionWindows, UnnestLateral};
 pub use date_bounds::DateBounds;
 pub use drop_referenced_joins::DropReferencedJoins;
 pub use equal_zeros::EqualZeros;

@@ -77,7 +77,12 @@ impl SourceCatalog {
     }
 
     /// Discovers again, whatever is known.
-    pub async fn refresh(&self) -> Result<Arc<Discovery>> {
+    pub async fn refresh(self: &Arc<Self>) -> Result<Arc<Discovery>> {
+        let this = Arc::clone(self);
+        to_its_end(async move { this.discover_now().await }).await
+    }
+
+    async fn discover_now(&self) -> Result<Arc<Discovery>> {
         let mut checked = self.checked.lock().await;
         let result = self.discover().await;
         *checked = result.is_ok().then(Stopwatch::start);
@@ -85,14 +90,28 @@ impl SourceCatalog {
     }
 
     /// Discovers when nothing is known, or when the source's fingerprint has changed since it was last looked at.
-    pub async fn ensure_fresh(&self) -> Result<Arc<Discovery>> {
+    pub async fn ensure_fresh(self: &Arc<Self>) -> Result<Arc<Discovery>> {
         self.fresher_than(TRUST_MS).await
     }
 
-    async fn fresher_than(&self, trust_ms: u64) -> Result<Arc<Discovery>> {
+    async fn fresher_than(self: &Arc<Self>, trust_ms: u64) -> Result<Arc<Discovery>> {
+        if let Ok(checked) = self.checked.try_lock()
+            && self.is_trusted(*checked, trust_ms)
+        {
+            return Ok(self.discovery());
+        }
+        let this = Arc::clone(self);
+        to_its_end(async move { this.check(trust_ms).await }).await
+    }
+
+    fn is_trusted(&self, checked: Option<Stopwatch>, trust_ms: u64) -> bool {
+        checked.is_some_and(|at| at.elapsed_ms() < trust_ms) && !self.source.is_stale()
+    }
+
+    async fn check(&self, trust_ms: u64) -> Result<Arc<Discovery>> {
         let mut checked = self.checked.lock().await;
         match *checked {
-            Some(at) if at.elapsed_ms() < trust_ms && !self.source.is_stale() => return Ok(self.discovery()),
+            at if self.is_trusted(at, trust_ms) => return Ok(self.discovery()),
             Some(_) => {
                 let known = self.discovery();
                 let now = self.source.fingerprint().await;
@@ -127,6 +146,15 @@ impl SourceCatalog {
                 Err(e)
             }
         }
+    }
+}
+
+/// Runs a look at a source on, also when nobody waits for it any more: a statement gives up at its limit of time, and the next one
+/// would begin anew.
+async fn to_its_end<T: Send + 'static>(look: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => runtime.spawn(look).await.map_err(|e| Error::internal(e.to_string()))?,
+        Err(_) => look.await,
     }
 }
 

@@ -32,8 +32,8 @@ pub fn exact_cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Inexact> 
     }
 }
 
-/// The type in which values of two types are compared; `None` where a cast changes none without an error. Floating point rounds by
-/// its nature.
+/// The type in which values of two types are compared; `None` where a cast changes none without an error. Fractions round in floating
+/// point by its nature; whole numbers need not.
 fn compared_in(from: &DataType, to: &DataType) -> Option<DataType> {
     let to = inner(to);
     match inner(from) {
@@ -67,6 +67,7 @@ pub fn changes(from: &DataType, to: &DataType) -> bool {
         (T::Duration(from), T::Duration(to)) => from > to,
         (T::Interval(from), T::Interval(to)) => from != to && *to != IntervalUnit::MonthDayNano,
         (from, to) if from.is_floating() && whole(to) => true,
+        (from, to) if from.is_integer() && to.is_floating() => true,
         (from, to) if from.is_string() => to.is_decimal() || matches!(to, T::Timestamp(..)),
         (from, to) if whole(from) && whole(to) => decimal_places(from) > decimal_places(to),
         (T::List(from) | T::LargeList(from) | T::FixedSizeList(from, _), T::List(to) | T::LargeList(to)) => {
@@ -103,6 +104,8 @@ mod tests {
             (decimal(1005, 6, 3), money.clone()),
             (decimal(1005, 6, 3), DataType::Int64),
             (floats(1.5), DataType::Int64),
+            (Arc::new(Int64Array::from(vec![(1 << 53) + 1])), DataType::Float64),
+            (Arc::new(Int64Array::from(vec![(1 << 24) + 1])), DataType::Float32),
             (floats(1.0 / 3.0), money.clone()),
             (texts("1.005"), money.clone()),
             (texts("2024-01-01T00:00:00.0000001"), micros(TimeUnit::Microsecond)),

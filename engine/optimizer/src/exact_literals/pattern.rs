@@ -64,6 +64,27 @@ pub(super) fn to_strftime(function: &str, format: &mut Expr) -> Result<()> {
     if let Some(pattern) = text.as_ref().filter(|text| !text.contains('%')) {
         *text = Some(translated(function, pattern)?);
     }
+    match text {
+        Some(format) if function == "to_timestamp" => whole_time(format),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a format say a whole time of day or none: of less, midnight would be read.
+fn whole_time(format: &mut String) -> Result<()> {
+    let says = |parts: &[&str]| parts.iter().any(|part| format.contains(part));
+    let hour = says(&["%H", "%-H", "%k", "%I", "%-I", "%l"]);
+    let minute = says(&["%M", "%-M"]);
+    let smaller = says(&["%S", "%-S", "%f", "%3f", "%6f", "%9f", "%.f"]);
+    if hour != minute || (smaller && !hour && !says(&["%s"])) {
+        let message = "to_timestamp reads hours and minutes together, as in 'YYYY-MM-DD HH24:MI'; add the missing ones to the text \
+                       and the format";
+        return Err(Error::unsupported(message).into_datafusion());
+    }
+    // Without a half of the day, 12 hours are the first of 24.
+    if !says(&["%p", "%P"]) {
+        *format = format.replace("%I", "%H").replace("%-I", "%-H").replace("%l", "%k");
+    }
     Ok(())
 }
 
@@ -121,6 +142,21 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(translated("to_char", pattern).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn times_of_day_are_read_whole_or_not_at_all() {
+        let read = |format: &str| {
+            let mut format = datafusion::prelude::lit(format);
+            to_strftime("to_timestamp", &mut format).map(|()| format.to_string())
+        };
+        for whole in ["YYYY-MM-DD", "YYYY-MM-DD HH24:MI", "HH12:MI AM DD.MM.YYYY", "%s", "%s.%f", "%FT%T", "%Y-%m-%d %H:%M:%S%.f"] {
+            assert!(read(whole).is_ok(), "{whole}");
+        }
+        assert!(read("YYYY-MM-DD HH12:MI").unwrap().contains("%H:%M"));
+        for part in ["YYYY-MM-DD HH24", "DD/MM/YYYY HH12 AM", "YYYY-MM-DD MI:SS", "%Y-%m-%d %H", "%Y-%m-%d %S"] {
+            assert!(read(part).unwrap_err().to_string().contains("hours and minutes together"), "{part}");
         }
     }
 
