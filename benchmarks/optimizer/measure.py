@@ -30,14 +30,14 @@ def keys(root: pathlib.Path, orders: pathlib.Path) -> dict[int, list[int]]:
     return found
 
 
-def configuration(cache: pathlib.Path, sf: str, root: pathlib.Path) -> pathlib.Path:
-    path, name = cache / "servers-federation/optimizer.toml", database(sf)
+def configuration(cache: pathlib.Path, sf: str, root: pathlib.Path, without: list[str]) -> pathlib.Path:
+    path, name = cache / ("servers-federation/" + "-".join(["optimizer", *without]) + ".toml"), database(sf)
     path.parent.mkdir(exist_ok=True)
     path.write_text(
         f'[sources.pg]\nkind = "postgres"\nurl = "postgres://app:secret@127.0.0.1:{POSTGRES}/{name}"\nsslmode = "disable"\n'
         f'[sources.ch]\nkind = "clickhouse"\nurl = "http://127.0.0.1:{CLICKHOUSE}"\nuser = "app"\npassword = "secret"\n'
         f'databases = "{name}"\n[sources.files]\nkind = "files"\nroot = "{folder(cache, sf)}/files"\n'
-        f'[sources.keys]\nkind = "files"\nroot = "{root}"\n')
+        f'[sources.keys]\nkind = "files"\nroot = "{root}"\n[optimizer]\n' + "".join(f"{rule} = false\n" for rule in without))
     return path
 
 
@@ -64,17 +64,12 @@ class ByHand:
 class Ours:
     """Headwater, with or without a rule."""
 
-    def __init__(self, name: str, client: Client, without: list[str]):
-        self.name, self.client, self.without = name, client, without
+    def __init__(self, name: str, client: Client):
+        self.name, self.client = name, client
 
     def ask(self, sql: str) -> dict:
         if self.client.process is None:
             self.client.start()
-            for rule in self.without:
-                self.checked(f"SET optimizer.{rule} = false")
-        return self.checked(sql)
-
-    def checked(self, sql: str) -> dict:
         answer = self.client.ask(sql)
         if "error" in answer:
             sys.exit(f"{self.name}: {answer['error']}\n{sql}")
@@ -86,11 +81,11 @@ class Ours:
         return answer["seconds"], answer["rows"][0]
 
 
-def look_ups(cache: pathlib.Path, config: pathlib.Path, bin: pathlib.Path, sf: str, repeats: int, found: dict) -> None:
+def look_ups(cache: pathlib.Path, configs: list[pathlib.Path], bin: pathlib.Path, sf: str, repeats: int, found: dict) -> None:
     log = cache / "servers-federation/optimizer.log"
-    command = [str(bin / "headwater-benchmarks"), "federation", "--config", str(config)]
-    sides = [ByHand(sf, found), Ours("**Headwater**", Client("", command, log), []),
-             Ours("Headwater, whole table", Client("", command, log), ["bind_join"])]
+    with_rule, without = ([str(bin / "headwater-benchmarks"), "federation", "--config", str(config)] for config in configs)
+    sides = [ByHand(sf, found), Ours("**Headwater**", Client("", with_rule, log)),
+             Ours("Headwater, whole table", Client("", without, log))]
     rows = []
     for size in KEYS:
         seconds: dict[str, list[float]] = {}
@@ -117,8 +112,8 @@ def look_ups(cache: pathlib.Path, config: pathlib.Path, bin: pathlib.Path, sf: s
 def planning(cache: pathlib.Path, config: pathlib.Path, bin: pathlib.Path, sf: str, repeats: int) -> None:
     log = cache / "servers-federation/optimizer.log"
     command = [str(bin / "headwater-benchmarks"), "federation", "--config", str(config)]
-    sides = [Ours("with own rules", Client("", command, log), []),
-             Ours("without", Client("", [*command, "--without-push-down"], log), [])]
+    sides = [Ours("with own rules", Client("", command, log)),
+             Ours("without", Client("", [*command, "--without-push-down"], log))]
     queries, seconds = texts(sf, False), {}
     for repeat in range(repeats * 3 + 1):
         for i in range(len(sides)):
@@ -141,6 +136,7 @@ def measure(cache: pathlib.Path, bin: pathlib.Path, sf: str, repeats: int) -> No
     print(f"## Rules of the optimizer\n\nTPC-H, scale factor {sf}; Postgres {psql('SHOW server_version')} on this machine; medians of "
           f"{repeats} runs.\n")
     root = cache / "data" / f"keys-{sf}"
-    found, config = keys(root, folder(cache, sf) / "orders.csv"), configuration(cache, sf, root)
-    look_ups(cache, config, bin, sf, repeats, found)
-    planning(cache, config, bin, sf, repeats)
+    found = keys(root, folder(cache, sf) / "orders.csv")
+    configs = [configuration(cache, sf, root, without) for without in ([], ["bind_join"])]
+    look_ups(cache, configs, bin, sf, repeats, found)
+    planning(cache, configs[0], bin, sf, repeats)

@@ -11,10 +11,11 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
-use headwater_optimizer::{Assumed, CorrectEstimates, JoinOrder, KeptPart, PushDownCount, PushDownPlan};
+use headwater_optimizer::{Assumed, CorrectEstimates, GuardConditions, JoinOrder, KeptPart, PushDownCount, PushDownPlan};
 use headwater_source::{Learning, SourceRegistry};
 
-/// DataFusion's planner after [`JoinOrder`], [`PushDownPlan`] and [`PushDownCount`], which have to see what all other logical rules have left.
+/// DataFusion's planner after [`JoinOrder`], [`PushDownPlan`], [`PushDownCount`] and [`GuardConditions`], which have to see what all other
+/// logical rules have left.
 #[derive(Clone)]
 pub(crate) struct Planner {
     /// Whether joins are put in order.
@@ -70,6 +71,7 @@ impl Planner {
             false => (plan.clone(), Vec::new()),
         };
         let plan = if self.counts { PushDownCount.apply(plan)? } else { plan };
+        let plan = GuardConditions::apply(plan)?;
         let planner = DefaultPhysicalPlanner::with_extension_planners(self.extensions.clone());
         Ok((planner.create_physical_plan(&plan, session).await?, kept))
     }

@@ -39,6 +39,7 @@
 //! | [`ShareReads`] | physical | a source that is asked the same twice in one query is asked once |
 //! | [`SliceLargeValues`] | physical | large values are repeated for a few rows at a time |
 //! | [`KeepMergeKeys`] | physical | first rows of partitions are found by all keys of the merge above |
+//! | [`GuardConditions`] | before the physical plan | conditions decide before divisions and casts behind them |
 //! | [`SortNestedKeys`] | physical | lists and records are sorted whole before LIMIT |
 //! | [`SortBelowMerges`] | physical | merges have inputs in the order that they merge by |
 //! | [`ForgetConstants`] | physical | grouping sets do not inherit what is constant below them |
@@ -60,6 +61,7 @@ mod exact_in_lists;
 mod exact_literals;
 mod fold_contradictions;
 mod forget_constants;
+mod guard_conditions;
 mod guarded_cross_join;
 mod guarded_filter;
 mod guarded_filter_pushdown;
@@ -105,6 +107,7 @@ pub use exact_in_lists::ExactInLists;
 pub use exact_literals::{ExactLiterals, bytes_of, rewrite_named};
 pub use fold_contradictions::FoldContradictions;
 pub use forget_constants::ForgetConstants;
+pub use guard_conditions::GuardConditions;
 pub use guarded_cross_join::GuardedCrossJoin;
 pub use guarded_filter::GuardedFilter;
 pub use guarded_filter_pushdown::GuardedFilterPushdown;
