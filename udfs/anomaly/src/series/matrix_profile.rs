@@ -5,7 +5,7 @@ use headwater_timeseries::Cancel;
 use super::calibration::TailCalibrator;
 use super::period::detect_periods;
 use super::{SeriesDetector, SeriesScores, status_of};
-use crate::statistics::{interpolated, mean};
+use crate::statistics::{interpolated, mean, scale_floor};
 use crate::status::Status;
 
 /// Distance of every sequence of `window` values to the nearest other one that hardly overlaps it, after z-normalization: a
@@ -123,10 +123,11 @@ impl Sequences {
         let origin = if causal { values[0] } else { mean(values) };
         let values: Vec<f64> = values.iter().map(|v| v - origin).collect();
         let means: Vec<f64> = values.windows(window).map(mean).collect();
+        let rounding = (window as f64).sqrt();
         let norm = |(sequence, mean): (&[f64], &f64)| {
             let largest = sequence.iter().fold(0.0f64, |m, v| m.max(v.abs()));
             let norm = sequence.iter().map(|v| (v - mean).powi(2)).sum::<f64>().sqrt();
-            if norm <= 1e-10 * (largest + origin.abs()) { 0.0 } else { 1.0 / norm }
+            if norm <= 1e-10 * largest + rounding * scale_floor(origin) { 0.0 } else { 1.0 / norm }
         };
         let inverse_norms = values.windows(window).zip(&means).map(norm).collect();
         let step = |i: usize| if i == 0 { 0.0 } else { 0.5 * (values[i + window - 1] - values[i - 1]) };

@@ -44,12 +44,14 @@ pub(crate) fn run(online: &mut impl Online, values: &[f64], needed: usize, level
         if i % CANCEL_EVERY == 0 && cancel.is_cancelled() {
             break;
         }
-        let Some(step) = finite(*value).and_then(|v| online.step(v)) else { continue };
+        let Some(value) = finite(*value) else { continue };
+        let Some(step) = online.step(value) else { continue };
         let bound = calibrator.deviation_at(level) * step.scale;
         scores.expected[i] = step.expected;
         scores.lower[i] = step.expected - bound;
         scores.upper[i] = step.expected + bound;
         scores.score[i] = calibrator.surprise(step.deviation);
+        scores.settle(i, value, level);
     }
     scores
 }

@@ -35,6 +35,28 @@ fn every_detector_of_series_finds_a_spike() {
 }
 
 #[test]
+fn a_value_is_an_anomaly_when_it_lies_outside_of_its_bounds() {
+    let mut values = spiked(500);
+    values.extend(seasonal(900).iter().enumerate().map(|(i, v)| v + (i * 7919 % 17 / 16) as f64 * 5.0));
+    for detector in series_detectors().iter().filter(|d| d.name() != "auto") {
+        for level in [0.5, 0.9, 0.99, 0.999] {
+            let found = detector.detect(&values, level);
+            let mut bounded = 0;
+            for (i, value) in values.iter().enumerate().filter(|(i, _)| found.lower[*i].is_finite()) {
+                let inside = (found.lower[i]..=found.upper[i]).contains(value);
+                assert_eq!(inside, !found.is_anomaly(i, level), "{} at {i}, {level}", detector.name());
+                let (low, high) = (found.expected[i] - found.lower[i], found.upper[i] - found.expected[i]);
+                let even = detector.name() == "seasonal_esd" || (low - high).abs() < 1e-6 * high.abs().max(1.0);
+                assert!(even, "{} at {i}, {level}: {low} below, {high} above", detector.name());
+                bounded += 1;
+            }
+            let has_bounds = ["zscore", "hampel", "ewma", "forecast", "seasonal_esd"].contains(&detector.name());
+            assert_eq!(bounded > 1000, has_bounds, "{}", detector.name());
+        }
+    }
+}
+
+#[test]
 fn series_without_values_or_variation_have_a_status_and_no_anomaly() {
     let cases: [(&str, Vec<f64>, Status); 4] = [
         ("empty", Vec::new(), Status::Empty),
@@ -86,6 +108,17 @@ fn magnitude_does_not_change_what_is_found() {
             assert!((480..530).any(|i| found.is_anomaly(i, 0.99)), "{} at {scale}", detector.name());
         }
     }
+    // Far from zero a double still tells a spike from noise.
+    for level in [1e6, 1e9, 1e12, -1e12] {
+        let raised: Vec<f64> = values.iter().map(|v| v + level).collect();
+        for detector in series_detectors() {
+            let found = detector.detect(&raised, 0.99);
+            assert!((480..530).any(|i| found.is_anomaly(i, 0.99)), "{} at level {level}", detector.name());
+        }
+    }
+    let step = |i: usize| if i < 150 { 0.0 } else { 50.0 };
+    let steps: Vec<f64> = (0..300).map(|i| 1e12 + step(i) + (i * i * 7919 % 1009) as f64 / 300.0).collect();
+    assert_eq!(Pelt::default().detect(&steps).0, [150]);
     for extreme in [f64::MAX, f64::MIN, 1e308, f64::MIN_POSITIVE, 5e-324] {
         values[550] = extreme;
         for detector in series_detectors() {
