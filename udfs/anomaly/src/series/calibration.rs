@@ -9,7 +9,7 @@ const FIRST_BIN: i64 = (1023 - 20) * 4;
 const TAIL_SHARE: f64 = 0.02;
 const TAIL_COUNT: usize = 10;
 /// Deviations before anything is said of one.
-const WARM_UP: usize = 20;
+pub(super) const WARM_UP: usize = 20;
 /// So much the tail is believed to be exponential, with this mean excess over its start, before any excess was seen.
 const PRIOR_COUNT: f64 = 2.0;
 const PRIOR_EXCESS: f64 = 0.25;

@@ -42,7 +42,7 @@ impl SeriesDetector for ForecastResidual {
 }
 
 impl ForecastResidual {
-    /// The scores and, where a season is what the forecast follows and the value is about as high as others lately, how far it
+    /// The scores and, where a season is what the forecast follows and the value is as high as others lately, how far it
     /// lies outside of the last value and those one and two seasons ago, in medians of the residuals; NaN elsewhere. A usual
     /// value after an odd one, or a season or two later, is within them, however odd its forecast is.
     pub(super) fn detect_with_seasons(&self, values: &[f64], level: f64, cancel: &Cancel) -> (SeriesScores, Vec<f64>) {
@@ -56,7 +56,7 @@ impl ForecastResidual {
                 break;
             }
             let Some(value) = finite(*value) else { continue };
-            let is_near = is_near(lately.sorted(), value);
+            let within = is_within(lately.sorted(), value);
             lately.push(value);
             let Some(step) = forecaster.step(value) else { continue };
             let residual = (value - step.expected).abs();
@@ -67,7 +67,7 @@ impl ForecastResidual {
                 scores.upper[i] = step.expected + bound;
                 scores.score[i] = surprise(residuals.sorted(), residual, step.expected);
                 scores.settle(i, value, level);
-                if let Some((low, high)) = forecaster.seasonal.filter(|_| is_near) {
+                if let Some((low, high)) = forecaster.seasonal.filter(|_| within) {
                     let usual = residuals.median().max(scale_floor(step.expected));
                     outside[i] = (low - value).max(value - high).max(0.0) / usual;
                 }
@@ -78,10 +78,9 @@ impl ForecastResidual {
     }
 }
 
-/// Whether a value lies within the range of sorted values and a quarter of it on either side.
-fn is_near(sorted: &[f64], value: f64) -> bool {
-    let range = sorted.first().zip(sorted.last());
-    range.is_some_and(|(low, high)| (low - value).max(value - high) <= 0.25 * (high - low))
+/// Whether a value lies within the range of sorted values.
+fn is_within(sorted: &[f64], value: f64) -> bool {
+    sorted.first().zip(sorted.last()).is_some_and(|(low, high)| *low <= value && value <= *high)
 }
 
 /// Minus the decimal logarithm of the conformal p-value of a residual.

@@ -2,7 +2,7 @@
 
 use headwater_timeseries::Cancel;
 
-use super::calibration::TailCalibrator;
+use super::calibration::{TailCalibrator, WARM_UP};
 use super::period::detect_periods;
 use super::{SeriesDetector, SeriesScores, status_of};
 use crate::statistics::{interpolated, mean, scale_floor};
@@ -42,7 +42,10 @@ impl SeriesDetector for MatrixProfile {
 
     fn detect_until(&self, values: &[f64], _level: f64, cancel: &Cancel) -> SeriesScores {
         let window = self.window_for(values);
-        let needed = 2 * window + window.div_ceil(4);
+        let least = 2 * window + window.div_ceil(4);
+        // The sequences without an earlier one to compare with, the warm-up of the calibration, and the last one.
+        let judged = first_judged(window) + WARM_UP + window;
+        let needed = if self.left { least.max(judged) } else { least };
         let mut scores = SeriesScores::unscored(values.len(), status_of(values, needed));
         if values.len() > VALUES_MAX {
             scores.status = Status::TooLong { most: VALUES_MAX };
@@ -85,6 +88,11 @@ fn held(values: &[f64]) -> Option<Vec<f64>> {
     Some(values.iter().scan(first, hold).collect())
 }
 
+/// The first sequence with enough earlier ones.
+fn first_judged(window: usize) -> usize {
+    window.div_ceil(4) + 1 + EARLIER_MIN
+}
+
 /// Distance of each sequence to its nearest other one; with `left` to its nearest earlier one, infinite while there are none.
 fn distances(values: &[f64], window: usize, left: bool, cancel: &Cancel) -> Vec<f64> {
     let n = (values.len() + 1).saturating_sub(window);
@@ -100,7 +108,7 @@ fn distances(values: &[f64], window: usize, left: bool, cancel: &Cancel) -> Vec<
         sequences.diagonal(lag, left, &mut best);
     }
     if left {
-        let first = (window.div_ceil(4) + 1 + EARLIER_MIN).min(n);
+        let first = first_judged(window).min(n);
         best[..first].fill(f64::NEG_INFINITY);
     }
     best.into_iter().map(|r| (2.0 * window as f64 * (1.0 - r).max(0.0)).sqrt()).collect()

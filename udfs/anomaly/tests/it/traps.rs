@@ -85,6 +85,24 @@ fn short_series_are_too_short_and_unscored() {
     }
 }
 
+/// The status of a series of which nothing can be said names the length from which on something is.
+#[test]
+fn the_least_length_is_that_of_the_first_score() {
+    for name in ["auto", "zscore", "hampel", "ewma", "forecast", "relative_entropy", "random_cut_forest", "matrix_profile"] {
+        let detector = headwater_anomaly::series::detector(name, true).unwrap();
+        let Status::TooShort { needed } = detector.detect(&seasonal(5), 0.99).status else { panic!("{name}") };
+        let scored = |n: usize| {
+            let found = detector.detect(&seasonal(n), 0.99);
+            (found.status, found.score.iter().filter(|s| s.is_finite()).count())
+        };
+        assert_eq!(scored(needed), (Status::Ok, 1.max(scored(needed).1)), "{name} of {needed}");
+        assert_eq!(scored(needed - 1).0, Status::TooShort { needed }, "{name}");
+        if name != "matrix_profile" {
+            assert_eq!((scored(needed).1, scored(needed - 1).1), (1, 0), "{name} of {needed}");
+        }
+    }
+}
+
 #[test]
 fn missing_values_have_no_score_and_do_not_hide_an_anomaly() {
     let mut values = spiked(500);
