@@ -3,7 +3,7 @@
 use headwater_timeseries::Cancel;
 
 use super::calibration::{TailCalibrator, WARM_UP};
-use super::period::detect_periods;
+use super::period::main_season;
 use super::{SeriesDetector, SeriesScores, status_of};
 use crate::statistics::{interpolated, mean, scale_floor};
 use crate::status::Status;
@@ -73,7 +73,7 @@ impl SeriesDetector for MatrixProfile {
 
 impl MatrixProfile {
     fn window_for(&self, values: &[f64]) -> usize {
-        let of_season = || if self.left { None } else { detect_periods(values, 1).periods.first().map(|p| p.length) };
+        let of_season = || if self.left { None } else { main_season(values) };
         self.window.or_else(of_season).unwrap_or(WINDOW).clamp(4, 10_000)
     }
 }

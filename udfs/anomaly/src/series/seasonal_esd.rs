@@ -2,7 +2,7 @@
 
 use headwater_timeseries::Cancel;
 
-use super::period::detect_periods;
+use super::period::main_season;
 use super::{SCORE_MAX, SeriesDetector, SeriesScores, status_of, surprise_of_level};
 use crate::statistics::special::student_t_upper;
 use crate::statistics::{MAD_TO_SD, finite, scale_floor, sorted};
@@ -45,7 +45,7 @@ impl SeriesDetector for SeasonalEsd {
         if matches!(scores.status, Status::Empty | Status::AllMissing | Status::TooShort { .. }) {
             return scores;
         }
-        let found = || detect_periods(values, 1).periods.first().map(|p| p.length);
+        let found = || main_season(values);
         let period = self.period.or_else(found).unwrap_or(1).clamp(1, values.len());
         let course = phase_medians(values, period);
         let present = |i: &usize| finite(values[*i]).is_some();
