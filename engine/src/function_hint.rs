@@ -7,6 +7,9 @@ use headwater_common::nearest::nearest;
 /// The error with the nearest of all names; DataFusion takes another of equal ones each time.
 pub(crate) fn steady(error: DataFusionError, state: &SessionState) -> DataFusionError {
     let Some(name) = missing(&error) else { return error };
+    if state.window_functions().contains_key(&name) {
+        return DataFusionError::Plan(format!("{name} is a window function: {name}(...) OVER (ORDER BY ...)"));
+    }
     let mut names: Vec<&str> = state.scalar_functions().keys().map(String::as_str).collect();
     names.extend(state.aggregate_functions().keys().map(String::as_str));
     names.extend(state.window_functions().keys().map(String::as_str));

@@ -100,9 +100,13 @@ pub trait Fitted: Debug + Send + Sync {
 
     /// Bounds of the next steps that hold a share of the outcomes; those of the normal distribution by default.
     fn bounds(&self, path: &Path, level: f64) -> Vec<(f64, f64)> {
-        let z = normal::quantile((1.0 + level) / 2.0);
-        path.mean.iter().zip(&path.deviation).map(|(m, d)| (m - z * d, m + z * d)).collect()
+        normal_bounds(path, level)
     }
+}
+
+fn normal_bounds(path: &Path, level: f64) -> Vec<(f64, f64)> {
+    let z = normal::quantile((1.0 + level) / 2.0);
+    path.mean.iter().zip(&path.deviation).map(|(m, d)| (m - z * d, m + z * d)).collect()
 }
 
 /// A fitted series, in its own units.
@@ -129,7 +133,8 @@ impl Fit {
         Ok(self.path(horizon)?.mean.into_iter().map(|v| v * self.scale).collect())
     }
 
-    /// For each next step the bounds that hold a share of the outcomes, such as 0.95.
+    /// For each next step the bounds that hold a share of the outcomes, such as 0.95; NaN after a single value, which says
+    /// nothing of the spread.
     pub fn intervals(&self, horizon: usize, level: f64) -> Result<Vec<(f64, f64)>> {
         if !(level > 0.0 && level < 1.0) {
             return Err(Error::invalid("a confidence level is a number between 0 and 1, such as 0.95"));
@@ -180,5 +185,13 @@ impl Fitted for Repeated {
         let last = self.values.last().copied().unwrap_or(0.0);
         let deviation = (1..=horizon).map(|h| self.step * (h as f64).sqrt()).collect();
         Path { mean: vec![last; horizon], deviation }
+    }
+
+    /// One value says nothing of the spread.
+    fn bounds(&self, path: &Path, level: f64) -> Vec<(f64, f64)> {
+        if self.values.len() < 2 {
+            return vec![(f64::NAN, f64::NAN); path.mean.len()];
+        }
+        normal_bounds(path, level)
     }
 }

@@ -77,7 +77,7 @@ pub(crate) fn fields_of(model: &RowModel, level: f64) -> Vec<Field> {
 /// Type of the predicted column.
 pub(crate) fn type_of(answer: Answer) -> DataType {
     match answer {
-        Answer::Number => DataType::Float64,
+        Answer::Number | Answer::Double => DataType::Float64,
         Answer::Text => DataType::Utf8,
         Answer::Boolean => DataType::Boolean,
         Answer::Whole => DataType::Int64,
@@ -153,6 +153,7 @@ pub(crate) fn classes(model: &RowModel, codes: &[u32]) -> ArrayRef {
     match model.answer {
         Answer::Boolean => Arc::new(names.map(|n| n.and_then(|n| n.parse().ok())).collect::<BooleanArray>()),
         Answer::Whole => Arc::new(names.map(|n| n.and_then(|n| n.parse::<i64>().ok())).collect::<Int64Array>()),
+        Answer::Double => Arc::new(names.map(|n| n.and_then(|n| n.parse::<f64>().ok())).collect::<Float64Array>()),
         Answer::Text | Answer::Number => Arc::new(names.collect::<StringArray>()),
     }
 }

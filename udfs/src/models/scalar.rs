@@ -3,11 +3,11 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Float64Array};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::arrow::array::{Array, ArrayRef, Float64Array, new_null_array};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 use headwater_common::Error;
 use headwater_supervised::Predictions;
@@ -15,7 +15,7 @@ use headwater_supervised::Predictions;
 use super::library::Loaded;
 use super::predict::{classes, type_of};
 use super::rows::{same_kind, table};
-use super::stored::RowModel;
+use super::stored::{Kind, RowModel};
 use crate::error::outward;
 
 /// Name of the function.
@@ -23,7 +23,9 @@ pub(crate) const NAME: &str = "predict";
 
 /// The function with the models of a statement.
 pub(crate) fn function(named: Vec<(String, Arc<Loaded>)>) -> Arc<ScalarUDF> {
-    let predict = Predict { named, signature: Signature::variadic_any(Volatility::Immutable) };
+    // Without any value too, so that what is missing is said by name.
+    let signature = Signature::one_of(vec![TypeSignature::VariadicAny, TypeSignature::Nullary], Volatility::Immutable);
+    let predict = Predict { named, signature };
     Arc::new(ScalarUDF::new_from_impl(predict))
 }
 
@@ -93,13 +95,15 @@ impl ScalarUDFImpl for Predict {
         for argument in args.args.into_iter().skip(1) {
             arrays.push(argument.into_array(args.number_rows)?);
         }
-        let columns: Vec<(&str, &Field, &ArrayRef)> = model
+        let given: Vec<(Field, ArrayRef)> = model
             .inputs
             .iter()
             .zip(args.arg_fields.iter().skip(1))
-            .zip(&arrays)
-            .map(|((input, field), values)| (input.name.as_str(), field.as_ref(), values))
+            .zip(arrays)
+            .map(|((input, field), values)| typed(input.kind, field, values))
             .collect();
+        let names = model.inputs.iter().map(|input| input.name.as_str());
+        let columns: Vec<(&str, &Field, &ArrayRef)> = names.zip(&given).map(|(n, (f, v))| (n, f, v)).collect();
         let table = table(&columns).map_err(outward)?;
         Ok(ColumnarValue::Array(match model.trained.predict(&table, 0.5).map_err(outward)? {
             Predictions::Numbers { values, .. } => {
@@ -108,6 +112,20 @@ impl ScalarUDFImpl for Predict {
             Predictions::Classes { codes, .. } => classes(model, &codes),
         }))
     }
+}
+
+/// A value for the model; NULL without a type is a missing one of the kind that is read.
+fn typed(kind: Kind, field: &FieldRef, values: ArrayRef) -> (Field, ArrayRef) {
+    if !field.data_type().is_null() {
+        return (field.as_ref().clone(), values);
+    }
+    let data_type = match kind {
+        Kind::Numbers => DataType::Float64,
+        Kind::Texts => DataType::Utf8,
+        Kind::Times => DataType::Timestamp(TimeUnit::Microsecond, None),
+    };
+    let missing = new_null_array(&data_type, values.len());
+    (Field::new(field.name(), data_type, true), missing)
 }
 
 /// Errors: other values than the model reads, or a column of another name where the model reads one of them elsewhere.
@@ -130,7 +148,9 @@ fn check(loaded: &Loaded, model: &RowModel, fields: &[FieldRef]) -> Result<(), E
                 input.name
             )));
         }
-        same_kind(&name, input, field)?;
+        if !field.data_type().is_null() {
+            same_kind(&name, input, field)?;
+        }
     }
     Ok(())
 }

@@ -60,6 +60,8 @@ pub(crate) enum Answer {
     Boolean,
     /// A class that is a whole number.
     Whole,
+    /// A class that is a number of a column of floating-point numbers.
+    Double,
 }
 
 impl Codec for Answer {
@@ -73,6 +75,7 @@ impl Codec for Answer {
             1 => Ok(Self::Text),
             2 => Ok(Self::Boolean),
             3 => Ok(Self::Whole),
+            4 => Ok(Self::Double),
             _ => Err(damaged("the predicted column is of no known type")),
         }
     }
@@ -143,13 +146,14 @@ impl RowModel {
         let fits = match self.answer {
             Answer::Number => self.trained.classes().is_empty(),
             Answer::Text => !self.trained.classes().is_empty(),
-            Answer::Boolean => self.whole_classes(|c| c.parse::<bool>().is_ok()),
-            Answer::Whole => self.whole_classes(|c| c.parse::<i64>().is_ok()),
+            Answer::Boolean => self.all_classes(|c| c.parse::<bool>().is_ok()),
+            Answer::Whole => self.all_classes(|c| c.parse::<i64>().is_ok()),
+            Answer::Double => self.all_classes(|c| c.parse::<f64>().is_ok()),
         };
         if fits { Ok(()) } else { Err(damaged("the type of the predicted column does not fit its values")) }
     }
 
-    fn whole_classes(&self, is: impl Fn(&str) -> bool) -> bool {
+    fn all_classes(&self, is: impl Fn(&str) -> bool) -> bool {
         !self.trained.classes().is_empty() && self.trained.classes().iter().all(|c| is(c))
     }
 

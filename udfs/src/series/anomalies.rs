@@ -85,7 +85,11 @@ impl GroupFunction for Anomalies {
         let all = 0..observed.rows.len();
         let kept: Vec<usize> = all.filter(|i| marks.is_none_or(|m| m.value(observed.rows[*i]))).collect();
         if kept.is_empty() {
-            return Ok(RecordBatch::new_empty(Arc::clone(&self.schema)));
+            let wanted = (0..group.num_rows()).any(|row| marks.is_none_or(|m| m.value(row)));
+            return match wanted {
+                true => Err(Error::invalid("no row of the series has a time")),
+                false => Ok(RecordBatch::new_empty(Arc::clone(&self.schema))),
+            };
         }
         let (values, scale) = scaled(&observed.values)?;
         let scores = self.detector.detect_until(&values, self.level, cancel);
@@ -101,7 +105,10 @@ impl GroupFunction for Anomalies {
         let columns = columns.doubles(unscaled(&scores.lower)).doubles(unscaled(&scores.upper)).doubles(of(&scores.score));
         let columns = columns.doubles(kept.iter().map(|i| scores.probability(*i)));
         let columns = columns.booleans(kept.iter().map(|i| Some(scores.is_anomaly(*i, self.level))));
-        columns.text(&scores.status.to_string()).with_ids(&self.schema, group, ids)
+        // That all values are equal says nothing more where they have scores.
+        let scored = scores.score.iter().any(|s| s.is_finite());
+        let status = if scores.status == Status::Constant && scored { Status::Ok } else { scores.status };
+        columns.text(&status.to_string()).with_ids(&self.schema, group, ids)
     }
 
     fn failed(&self, group: &RecordBatch, status: &str) -> Result<RecordBatch> {

@@ -24,6 +24,9 @@ const MODELS: Spec = Spec {
              'auto_arima', 'ces', 'mstl', 'prophet', 'lstm', 'croston', 'sba', 'tsb'",
 };
 
+/// Given by trainings alone, which measure what they can.
+pub(crate) const SHORTENS: &str = "__shortens";
+
 /// Least number of values to fit on.
 const HISTORY_MIN: usize = 8;
 
@@ -73,6 +76,7 @@ fn bind(arguments: &Arguments, fields: &[Arc<Field>]) -> Result<Call> {
     let function = Backtest {
         horizon: arguments.count("horizon", 1..=HORIZON_MAX, HORIZON_USUAL)?,
         folds: arguments.count("folds", 1..=100, 5)?,
+        shortens: arguments.boolean(SHORTENS, false)?,
         models,
         levels,
         regular: Regular::read(arguments, &columns.time_type)?,
@@ -89,6 +93,8 @@ struct Backtest {
     schema: SchemaRef,
     horizon: usize,
     folds: usize,
+    /// Whether a short series has fewer folds or steps instead of none.
+    shortens: bool,
     models: Vec<(&'static str, Method)>,
     levels: Vec<f64>,
     regular: Regular,
@@ -108,6 +114,20 @@ struct Outcome {
 }
 
 impl Backtest {
+    /// The folds of a series of some length. Errors: it has too few values for all of them.
+    fn split(&self, length: usize) -> Result<Vec<Fold>> {
+        let folds = rolling_origins(length, self.horizon, self.folds, self.horizon, HISTORY_MIN);
+        let all = folds.len() == self.folds && folds.iter().all(|f| f.steps == self.horizon);
+        if all || (self.shortens && !folds.is_empty()) {
+            return Ok(folds);
+        }
+        let needed = HISTORY_MIN + self.folds * self.horizon;
+        let (folds, steps) = (self.folds, self.horizon);
+        Err(Error::invalid(format!(
+            "a backtest of {folds} folds of {steps} steps needs at least {needed} values; the series has {length}"
+        )))
+    }
+
     fn outcome(
         &self,
         fold: (usize, Fold),
@@ -164,11 +184,7 @@ impl GroupFunction for Backtest {
         let (series, _) = self.regular.observed(&observed.times, &observed.values)?;
         let periods = self.regular.seasons(&series);
         let training = Training { cancel: cancel.clone(), ..Training::new(&series.values, &periods) };
-        let folds = rolling_origins(series.values.len(), self.horizon, self.folds, self.horizon, HISTORY_MIN);
-        if folds.is_empty() {
-            let message = format!("too few values; a backtest needs more than {HISTORY_MIN}");
-            return Err(Error::invalid(message));
-        }
+        let folds = self.split(series.values.len())?;
         let mut outcomes = Vec::new();
         for (i, fold) in folds.into_iter().enumerate() {
             for model in &self.models {

@@ -84,7 +84,12 @@ impl Arguments {
             };
             let Some(spec) = specs.iter().find(|s| s.name == name) else {
                 let near = nearest::nearest(&name, specs.iter().map(|s| s.name));
-                let hint = near.map(|n| format!("; did you mean \"{n}\"?")).unwrap_or_default();
+                let hint = match name.as_str() {
+                    "holidays" if specs.iter().any(|s| s.name == "regressors") => {
+                        "; name a column that is 1 on holidays and 0 on other days in regressors".to_owned()
+                    }
+                    _ => near.map(|n| format!("; did you mean \"{n}\"?")).unwrap_or_default(),
+                };
                 let (names, shown) = (arguments.names(), name.chars().take(40).collect::<String>());
                 return Err(Error::invalid(format!("{function} has no argument \"{shown}\"{hint}; it has {names}")));
             };

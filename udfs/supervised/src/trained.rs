@@ -157,14 +157,15 @@ impl Trained {
         crate::evaluate::permutation(self, table, metric, repeats, context)
     }
 
-    /// Names of features, and what each adds to the outputs of rows. Errors: as of [`Trained::predict`], or an algorithm
-    /// without contributions.
+    /// Names of columns, and what each adds to the outputs of rows: the sum over the features that are made of it. Errors: as
+    /// of [`Trained::predict`], or an algorithm without contributions.
     pub fn explain(&self, table: &Table) -> Result<(Vec<String>, Contributions)> {
         let Estimator::Single(single) = &self.estimator else {
             return Err(Error::unsupported("a stack has no contributions of features; ask for its permutation importance"));
         };
         let features = single.encoder.transform(&self.derived.transform(table)?)?;
-        Ok((features.names().to_vec(), contributions(&single.model, &features)?))
+        let of_features = contributions(&single.model, &features)?;
+        Ok(of_features.by_column(&single.encoder.origins()))
     }
 
     /// Share of each column in the fit, where the algorithm says: gain of splits, or size of coefficients. The most

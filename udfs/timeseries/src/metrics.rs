@@ -47,12 +47,16 @@ pub fn owa(smape: f64, mase: f64, benchmark_smape: f64, benchmark_mase: f64) -> 
     (smape / benchmark_smape + mase / benchmark_mase) / 2.0
 }
 
-/// Share of values inside their intervals. O(n).
+/// Share of values inside their intervals; on an end of one, but for what rounding makes of it, counts as inside. O(n).
 pub fn coverage(actual: &[f64], intervals: &[(f64, f64)]) -> f64 {
     if actual.is_empty() {
         return f64::NAN;
     }
-    let inside = actual.iter().zip(intervals).filter(|(a, (low, high))| low <= *a && *a <= high).count();
+    let is_inside = |(a, (low, high)): &(&f64, &(f64, f64))| {
+        let rounding = 64.0 * f64::EPSILON * a.abs().max(low.abs()).max(high.abs());
+        low - rounding <= **a && **a <= high + rounding
+    };
+    let inside = actual.iter().zip(intervals).filter(is_inside).count();
     inside as f64 / actual.len() as f64
 }
 
@@ -84,6 +88,14 @@ mod tests {
         let intervals = [(3.0, 5.0), (7.0, 8.0)];
         assert_eq!(coverage(&actual, &intervals), 0.5);
         assert!((msis(&history, &actual, &intervals, 0.95, 1) - (2.0 + 41.0) / 2.0 / 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn rounding_puts_no_value_outside_of_an_interval_without_width() {
+        let (actual, forecast) = (0.3, 0.1 + 0.2);
+        assert_ne!(actual, forecast);
+        assert_eq!(coverage(&[actual, -actual], &[(forecast, forecast), (-forecast, -forecast)]), 1.0);
+        assert_eq!(coverage(&[0.3, 0.3], &[(0.300_000_1, 0.4), (0.2, 0.299_999_9)]), 0.0);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From a method's own deviations to probabilities, per series and causally.
 
-use super::SCORE_MAX;
+use super::{SCORE_MAX, surprise_of_level};
 use crate::statistics::sorted;
 
 /// Four bins for each doubling, from 2^-20 to 2^20.
@@ -9,7 +9,7 @@ const FIRST_BIN: i64 = (1023 - 20) * 4;
 const TAIL_SHARE: f64 = 0.02;
 const TAIL_COUNT: usize = 10;
 /// Deviations before anything is said of one.
-const WARM_UP: usize = 20;
+pub(super) const WARM_UP: usize = 20;
 /// So much the tail is believed to be exponential, with this mean excess over its start, before any excess was seen.
 const PRIOR_COUNT: f64 = 2.0;
 const PRIOR_EXCESS: f64 = 0.25;
@@ -76,24 +76,26 @@ impl TailCalibrator {
         surprise
     }
 
-    /// The deviation from which a value is anomalous at a level; NaN at first.
+    /// The largest deviation that is not anomalous at a level: where [`Self::surprise`] reaches it. NaN at first.
     pub(crate) fn deviation_at(&self, level: f64) -> f64 {
         if self.count < WARM_UP {
             return f64::NAN;
         }
-        let survival = (1.0 - level).clamp(1e-100, 1.0);
+        let goal = surprise_of_level(level);
+        let mut more = self.tail.count;
+        let mut first = self.tail_start;
+        // Surprises fall from bin to bin: the first one to reach the goal is the last one seen from above.
+        while first > 0 && self.surprise_of_bin(more + self.bins[first - 1].count, self.bins[first - 1].count) >= goal {
+            first -= 1;
+            more += self.bins[first].count;
+        }
         let tail = self.fitted_tail();
-        if survival < tail.share {
-            let ratio = tail.share / survival;
-            let excess = if tail.shape > 1e-6 { (ratio.powf(tail.shape) - 1.0) / tail.shape } else { ratio.ln() };
-            return tail.start + tail.scale * excess;
+        let beyond = (goal + tail.share.log10()) * std::f64::consts::LN_10;
+        if first < self.tail_start || beyond <= 0.0 {
+            return lower_edge(first);
         }
-        let (mut bin, mut above) = (self.tail_start, self.tail.count);
-        while bin > 0 && (above + 0.5) / (self.count as f64 + 1.0) < survival {
-            bin -= 1;
-            above += self.bins[bin].count;
-        }
-        lower_edge(bin)
+        let excess = if tail.shape > 1e-6 { (tail.shape * beyond).exp_m1() / tail.shape } else { beyond };
+        tail.start + tail.scale * excess
     }
 
     fn judge(&self, deviation: f64) -> f64 {
@@ -101,15 +103,19 @@ impl TailCalibrator {
             return 0.0;
         }
         let tail = self.fitted_tail();
-        if deviation > tail.start {
+        if deviation >= tail.start {
             let excess = (deviation - tail.start) / tail.scale;
             let decay = if tail.shape > 1e-6 { (tail.shape * excess).ln_1p() / tail.shape } else { excess };
             return (decay / std::f64::consts::LN_10 - tail.share.log10()).clamp(0.0, SCORE_MAX);
         }
-        let bin = bin_of(deviation).min(self.tail_start);
+        let bin = bin_of(deviation).min(self.tail_start.saturating_sub(1));
         let between: f64 = self.bins[bin..self.tail_start].iter().map(|b| b.count).sum();
-        let own = self.bins.get(bin).map_or(0.0, |b| b.count);
-        -((self.tail.count + between - 0.5 * own + 0.5) / (self.count as f64 + 1.0)).log10().min(0.0)
+        self.surprise_of_bin(self.tail.count + between, self.bins[bin].count)
+    }
+
+    /// The surprise of a bin below the tail with so many deviations in and above it, of which half of its own are larger.
+    fn surprise_of_bin(&self, from: f64, own: f64) -> f64 {
+        -((from - 0.5 * own + 0.5) / (self.count as f64 + 1.0)).log10().min(0.0)
     }
 
     fn fitted_tail(&self) -> Tail {
@@ -177,6 +183,24 @@ mod tests {
         assert!((5.5..9.0).contains(&bound), "{bound} is not 6.9");
         let (mut low, mut high) = (calibrator.clone(), calibrator.clone());
         assert!(low.surprise(bound * 0.99) < 3.0 && high.surprise(bound * 1.01) > 3.0);
+    }
+
+    #[test]
+    fn a_deviation_beyond_the_bound_of_a_level_is_anomalous_and_none_below_it() {
+        let mut random = Random::new(6, 0);
+        let mut calibrator = TailCalibrator::new();
+        for i in 0..3000 {
+            calibrator.learn(-random.uniform().max(1e-12).ln() * if i % 7 == 0 { 0.0 } else { 1.0 });
+            for level in [0.2, 0.5, 0.9, 0.99, 0.9999] {
+                let bound = calibrator.deviation_at(level);
+                assert!(bound.is_nan() == (i + 1 < WARM_UP));
+                if bound.is_finite() {
+                    let goal = surprise_of_level(level);
+                    assert!(calibrator.judge(bound * (1.0 + 1e-9) + 1e-9) >= goal - 1e-9, "{i} {level} {bound}");
+                    assert!(bound == 0.0 || calibrator.judge(bound * (1.0 - 1e-9)) < goal, "{i} {level} {bound}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -37,14 +37,27 @@ impl SeriesDetector for ForecastResidual {
     }
 
     fn detect_until(&self, values: &[f64], level: f64, cancel: &Cancel) -> SeriesScores {
+        self.detect_with_seasons(values, level, cancel).0
+    }
+}
+
+impl ForecastResidual {
+    /// The scores and, where a season is what the forecast follows and the value is as high as others lately, how far it
+    /// lies outside of the last value and those one and two seasons ago, in medians of the residuals; NaN elsewhere. A usual
+    /// value after an odd one, or a season or two later, is within them, however odd its forecast is.
+    pub(super) fn detect_with_seasons(&self, values: &[f64], level: f64, cancel: &Cancel) -> (SeriesScores, Vec<f64>) {
+        let mut outside = vec![f64::NAN; values.len()];
         let mut scores = SeriesScores::unscored(values.len(), status_of(values, NEEDED));
         let mut forecaster = Forecaster::new();
         let mut residuals = RollingOrder::new(self.window.max(WARM_UP));
+        let mut lately = RollingOrder::new(self.window.max(WARM_UP));
         for (i, value) in values.iter().enumerate() {
             if i % CANCEL_EVERY == 0 && cancel.is_cancelled() {
                 break;
             }
             let Some(value) = finite(*value) else { continue };
+            let within = is_within(lately.sorted(), value);
+            lately.push(value);
             let Some(step) = forecaster.step(value) else { continue };
             let residual = (value - step.expected).abs();
             scores.expected[i] = step.expected;
@@ -53,11 +66,21 @@ impl SeriesDetector for ForecastResidual {
                 scores.lower[i] = step.expected - bound;
                 scores.upper[i] = step.expected + bound;
                 scores.score[i] = surprise(residuals.sorted(), residual, step.expected);
+                scores.settle(i, value, level);
+                if let Some((low, high)) = forecaster.seasonal.filter(|_| within) {
+                    let usual = residuals.median().max(scale_floor(step.expected));
+                    outside[i] = (low - value).max(value - high).max(0.0) / usual;
+                }
             }
             residuals.push(residual);
         }
-        scores
+        (scores, outside)
     }
+}
+
+/// Whether a value lies within the range of sorted values.
+fn is_within(sorted: &[f64], value: f64) -> bool {
+    sorted.first().zip(sorted.last()).is_some_and(|(low, high)| *low <= value && value <= *high)
 }
 
 /// Minus the decimal logarithm of the conformal p-value of a residual.
@@ -88,6 +111,8 @@ pub(super) struct Forecaster {
     level: f64,
     errors: [f64; 3],
     scale: f64,
+    /// The range of the last value and those one and two seasons ago, if the latest forecast was the seasonal one.
+    seasonal: Option<(f64, f64)>,
 }
 
 /// Weight of the newest value in the level, and of the newest error in the errors.
@@ -96,7 +121,7 @@ const ERROR_ALPHA: f64 = 0.02;
 
 impl Forecaster {
     pub(super) fn new() -> Self {
-        Self { season: SeasonTracker::new(), level: 0.0, errors: [0.0; 3], scale: 0.0 }
+        Self { season: SeasonTracker::new(), level: 0.0, errors: [0.0; 3], scale: 0.0, seasonal: None }
     }
 
     /// Forecasts of the next value; the seasonal one is NaN without a season.
@@ -110,6 +135,14 @@ impl Forecaster {
         });
         Some([last, self.level, seasonal])
     }
+
+    fn last_seasons(&self) -> Option<(f64, f64)> {
+        let (past, season) = (self.season.values(), self.season.period()?);
+        let ago = |m: usize| past.len().checked_sub(m).map(|at| past[at]);
+        let (last, one) = (ago(1)?, ago(season)?);
+        let two = ago(2 * season).unwrap_or(one);
+        Some((last.min(one).min(two), last.max(one).max(two)))
+    }
 }
 
 impl Online for Forecaster {
@@ -119,6 +152,7 @@ impl Online for Forecaster {
             let usable = |i: &usize| forecasts[*i].is_finite();
             let best = (0..3).filter(usable).min_by(|a, b| self.errors[*a].total_cmp(&self.errors[*b])).unwrap_or(0);
             let step = Step::distance(value, forecasts[best], self.scale);
+            self.seasonal = if best == 2 { self.last_seasons() } else { None };
             let weight = ERROR_ALPHA.max(1.0 / seen as f64);
             for (error, forecast) in self.errors.iter_mut().zip(forecasts) {
                 // A way that cannot forecast yet is believed to err as much as the best of the others.

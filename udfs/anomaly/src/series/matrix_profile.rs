@@ -2,10 +2,10 @@
 
 use headwater_timeseries::Cancel;
 
-use super::calibration::TailCalibrator;
-use super::period::detect_periods;
+use super::calibration::{TailCalibrator, WARM_UP};
+use super::period::main_season;
 use super::{SeriesDetector, SeriesScores, status_of};
-use crate::statistics::{interpolated, mean};
+use crate::statistics::{interpolated, mean, scale_floor};
 use crate::status::Status;
 
 /// Distance of every sequence of `window` values to the nearest other one that hardly overlaps it, after z-normalization: a
@@ -42,7 +42,10 @@ impl SeriesDetector for MatrixProfile {
 
     fn detect_until(&self, values: &[f64], _level: f64, cancel: &Cancel) -> SeriesScores {
         let window = self.window_for(values);
-        let needed = 2 * window + window.div_ceil(4);
+        let least = 2 * window + window.div_ceil(4);
+        // The sequences without an earlier one to compare with, the warm-up of the calibration, and the last one.
+        let judged = first_judged(window) + WARM_UP + window;
+        let needed = if self.left { least.max(judged) } else { least };
         let mut scores = SeriesScores::unscored(values.len(), status_of(values, needed));
         if values.len() > VALUES_MAX {
             scores.status = Status::TooLong { most: VALUES_MAX };
@@ -70,7 +73,7 @@ impl SeriesDetector for MatrixProfile {
 
 impl MatrixProfile {
     fn window_for(&self, values: &[f64]) -> usize {
-        let of_season = || if self.left { None } else { detect_periods(values, 1).periods.first().map(|p| p.length) };
+        let of_season = || if self.left { None } else { main_season(values) };
         self.window.or_else(of_season).unwrap_or(WINDOW).clamp(4, 10_000)
     }
 }
@@ -83,6 +86,11 @@ fn held(values: &[f64]) -> Option<Vec<f64>> {
         Some(*last)
     };
     Some(values.iter().scan(first, hold).collect())
+}
+
+/// The first sequence with enough earlier ones.
+fn first_judged(window: usize) -> usize {
+    window.div_ceil(4) + 1 + EARLIER_MIN
 }
 
 /// Distance of each sequence to its nearest other one; with `left` to its nearest earlier one, infinite while there are none.
@@ -100,7 +108,7 @@ fn distances(values: &[f64], window: usize, left: bool, cancel: &Cancel) -> Vec<
         sequences.diagonal(lag, left, &mut best);
     }
     if left {
-        let first = (window.div_ceil(4) + 1 + EARLIER_MIN).min(n);
+        let first = first_judged(window).min(n);
         best[..first].fill(f64::NEG_INFINITY);
     }
     best.into_iter().map(|r| (2.0 * window as f64 * (1.0 - r).max(0.0)).sqrt()).collect()
@@ -123,10 +131,11 @@ impl Sequences {
         let origin = if causal { values[0] } else { mean(values) };
         let values: Vec<f64> = values.iter().map(|v| v - origin).collect();
         let means: Vec<f64> = values.windows(window).map(mean).collect();
+        let rounding = (window as f64).sqrt();
         let norm = |(sequence, mean): (&[f64], &f64)| {
             let largest = sequence.iter().fold(0.0f64, |m, v| m.max(v.abs()));
             let norm = sequence.iter().map(|v| (v - mean).powi(2)).sum::<f64>().sqrt();
-            if norm <= 1e-10 * (largest + origin.abs()) { 0.0 } else { 1.0 / norm }
+            if norm <= 1e-10 * largest + rounding * scale_floor(origin) { 0.0 } else { 1.0 / norm }
         };
         let inverse_norms = values.windows(window).zip(&means).map(norm).collect();
         let step = |i: usize| if i == 0 { 0.0 } else { 0.5 * (values[i + window - 1] - values[i - 1]) };

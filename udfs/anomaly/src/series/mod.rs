@@ -123,6 +123,20 @@ impl SeriesScores {
         self.score.get(i).map_or(f64::NAN, |s| 1.0 - 10f64.powf(-s))
     }
 
+    /// Makes the bounds of a value, which rounding may put on its wrong side, agree with what its score says at a level.
+    pub(crate) fn settle(&mut self, i: usize, value: f64, level: f64) {
+        let (lower, upper) = (self.lower[i], self.upper[i]);
+        if self.score[i].is_nan() || lower.is_nan() || upper.is_nan() {
+            return;
+        }
+        match self.is_anomaly(i, level) {
+            false => (self.lower[i], self.upper[i]) = (lower.min(value), upper.max(value)),
+            true if (lower..=upper).contains(&value) && value >= self.expected[i] => self.upper[i] = value.next_down(),
+            true if (lower..=upper).contains(&value) => self.lower[i] = value.next_up(),
+            true => {}
+        }
+    }
+
     /// Whether a value is anomalous at a level; never where there is no score.
     pub fn is_anomaly(&self, i: usize, level: f64) -> bool {
         self.score.get(i).is_some_and(|s| *s >= surprise_of_level(level))

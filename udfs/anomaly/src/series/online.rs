@@ -2,7 +2,7 @@
 
 use headwater_timeseries::Cancel;
 
-use super::calibration::TailCalibrator;
+use super::calibration::{TailCalibrator, WARM_UP};
 use super::{CANCEL_EVERY, SeriesScores, status_of};
 use crate::statistics::finite;
 
@@ -36,20 +36,23 @@ pub(crate) trait Online {
     fn step(&mut self, value: f64) -> Option<Step>;
 }
 
-/// Scores a series with a causal detector and calibrates its deviations by those before.
-pub(crate) fn run(online: &mut impl Online, values: &[f64], needed: usize, level: f64, cancel: &Cancel) -> SeriesScores {
-    let mut scores = SeriesScores::unscored(values.len(), status_of(values, needed));
+/// Scores a series with a causal detector and calibrates its deviations by those before. The first deviation is that of value
+/// number `first`.
+pub(crate) fn run(online: &mut impl Online, values: &[f64], first: usize, level: f64, cancel: &Cancel) -> SeriesScores {
+    let mut scores = SeriesScores::unscored(values.len(), status_of(values, first + WARM_UP));
     let mut calibrator = TailCalibrator::new();
     for (i, value) in values.iter().enumerate() {
         if i % CANCEL_EVERY == 0 && cancel.is_cancelled() {
             break;
         }
-        let Some(step) = finite(*value).and_then(|v| online.step(v)) else { continue };
+        let Some(value) = finite(*value) else { continue };
+        let Some(step) = online.step(value) else { continue };
         let bound = calibrator.deviation_at(level) * step.scale;
         scores.expected[i] = step.expected;
         scores.lower[i] = step.expected - bound;
         scores.upper[i] = step.expected + bound;
         scores.score[i] = calibrator.surprise(step.deviation);
+        scores.settle(i, value, level);
     }
     scores
 }

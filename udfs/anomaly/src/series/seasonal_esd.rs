@@ -2,9 +2,9 @@
 
 use headwater_timeseries::Cancel;
 
-use super::period::detect_periods;
-use super::{SCORE_MAX, SeriesDetector, SeriesScores, status_of};
-use crate::statistics::special::{student_t_upper, two_sided_z};
+use super::period::main_season;
+use super::{SCORE_MAX, SeriesDetector, SeriesScores, status_of, surprise_of_level};
+use crate::statistics::special::student_t_upper;
 use crate::statistics::{MAD_TO_SD, finite, scale_floor, sorted};
 use crate::status::Status;
 
@@ -45,7 +45,7 @@ impl SeriesDetector for SeasonalEsd {
         if matches!(scores.status, Status::Empty | Status::AllMissing | Status::TooShort { .. }) {
             return scores;
         }
-        let found = || detect_periods(values, 1).periods.first().map(|p| p.length);
+        let found = || main_season(values);
         let period = self.period.or_else(found).unwrap_or(1).clamp(1, values.len());
         let course = phase_medians(values, period);
         let present = |i: &usize| finite(values[*i]).is_some();
@@ -54,18 +54,51 @@ impl SeriesDetector for SeasonalEsd {
         rest.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let sorted: Vec<f64> = rest.iter().map(|r| r.0).collect();
         let center = sorted::median(&sorted);
-        let half = sorted::mad(&sorted, center) * MAD_TO_SD * two_sided_z((1.0 - level) / sorted.len() as f64);
+        let removed = extreme_deviates(&sorted, self.share_max);
+        let band = usual(&sorted, &removed, surprise_of_level(level));
         for (_, i) in &rest {
             scores.expected[*i] = course[i % period] + center;
-            scores.lower[*i] = scores.expected[*i] - half;
-            scores.upper[*i] = scores.expected[*i] + half;
+            scores.lower[*i] = course[i % period] + band.0;
+            scores.upper[*i] = course[i % period] + band.1;
             scores.score[*i] = 0.0;
         }
-        for (place, score) in extreme_deviates(&sorted, self.share_max) {
+        for (place, score) in removed {
             scores.score[rest[place].1] = score;
+        }
+        for (_, i) in rest {
+            scores.settle(i, values[i], level);
         }
         scores
     }
+}
+
+/// The band of the values that the test keeps at a level: what is critical beside those that are left.
+fn usual(sorted: &[f64], removed: &[(usize, f64)], goal: f64) -> (f64, f64) {
+    let outliers: Vec<usize> = removed.iter().filter(|r| r.1 >= goal).map(|r| r.0).collect();
+    let below = |place: &usize| *place < sorted.len() / 2;
+    let from = outliers.iter().copied().filter(below).max().map_or(0, |last| last + 1);
+    let to = outliers.iter().copied().filter(|place| !below(place)).min().unwrap_or(sorted.len());
+    let rest = &sorted[from..to];
+    let (center, scale) = center_and_scale(rest, mean_deviation(sorted));
+    let (mut low, mut high) = (0.0, rest.len() as f64);
+    for _ in 0..80 {
+        let middle = 0.5 * (low + high);
+        if corrected_surprise(middle, rest.len() as f64) < goal { low = middle } else { high = middle }
+    }
+    (center - high * scale, center + high * scale)
+}
+
+/// Median, and MAD or, when that is zero, the mean deviation of all values, which takes its place when more than half of
+/// the values are equal.
+fn center_and_scale(sorted: &[f64], mean_deviation: f64) -> (f64, f64) {
+    let center = sorted::median(sorted);
+    let mad = sorted::mad(sorted, center) * MAD_TO_SD;
+    (center, if mad > 0.0 { mad } else { mean_deviation }.max(scale_floor(center)))
+}
+
+fn mean_deviation(sorted: &[f64]) -> f64 {
+    let middle = sorted::median(sorted);
+    sorted.iter().map(|v| (v - middle).abs()).sum::<f64>() / sorted.len().max(1) as f64
 }
 
 /// The median of each phase of a season.
@@ -83,16 +116,12 @@ fn extreme_deviates(sorted: &[f64], share_max: f64) -> Vec<(usize, f64)> {
     let n = sorted.len();
     let share = if share_max.is_nan() { 0.0 } else { share_max.clamp(0.0, 0.49) };
     let most = ((n as f64 * share) as usize).min(n.saturating_sub(3));
-    // When more than half of the values are equal the mean deviation takes the place of the median one, which is zero then.
-    let middle = sorted::median(sorted);
-    let mean_deviation = sorted.iter().map(|v| (v - middle).abs()).sum::<f64>() / n.max(1) as f64;
+    let mean_deviation = mean_deviation(sorted);
     let (mut from, mut to) = (0, n);
     let mut removed = Vec::with_capacity(most);
     for _ in 0..most {
         let rest = &sorted[from..to];
-        let center = sorted::median(rest);
-        let mad = sorted::mad(rest, center) * MAD_TO_SD;
-        let scale = if mad > 0.0 { mad } else { mean_deviation }.max(scale_floor(center));
+        let (center, scale) = center_and_scale(rest, mean_deviation);
         let (below, above) = (center - sorted[from], sorted[to - 1] - center);
         let place = if below > above { from } else { to - 1 };
         if below > above {

@@ -3,7 +3,7 @@
 use headwater_timeseries::Cancel;
 
 use super::calibration::TailCalibrator;
-use super::period::detect_periods;
+use super::period::main_season;
 use super::{SeriesDetector, SeriesScores, status_of};
 use crate::statistics::linalg::symmetric_eigen;
 use crate::statistics::{interpolated, mean, scale_floor};
@@ -34,7 +34,7 @@ impl SeriesDetector for SubPca {
     }
 
     fn detect_until(&self, values: &[f64], _level: f64, cancel: &Cancel) -> SeriesScores {
-        let of_season = || detect_periods(values, 1).periods.first().map(|p| p.length);
+        let of_season = || main_season(values);
         let window = self.window.or_else(of_season).unwrap_or(WINDOW).clamp(4, WINDOW_MAX);
         let mut scores = SeriesScores::unscored(values.len(), status_of(values, 3 * window));
         if scores.status == Status::Constant {

@@ -23,9 +23,9 @@ pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
-/// The least scale to divide by: what rounding leaves of values as large as `magnitude`.
+/// The least scale to divide by: a few of the steps between doubles as large as `magnitude`, which rounding leaves.
 pub(crate) fn scale_floor(magnitude: f64) -> f64 {
-    (magnitude.abs() * 1e-9).max(1e-100)
+    (magnitude.abs() * 64.0 * f64::EPSILON).max(1e-100)
 }
 
 /// Values with the missing ones on the straight line between their neighbours; nothing when all are missing.

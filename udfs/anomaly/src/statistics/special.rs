@@ -1,8 +1,8 @@
-//! Distribution functions: normal, chi-squared, Student's t, Kolmogorov.
+//! Distribution functions: chi-squared, Student's t, Kolmogorov.
 //!
 //! Incomplete gamma and beta functions by series and Lentz's continued fractions (Press et al., Numerical Recipes, 6.2 and 6.4).
 
-use std::f64::consts::{LN_10, PI, SQRT_2};
+use std::f64::consts::{LN_10, PI};
 
 const STEPS_MAX: usize = 500;
 const TINY: f64 = 1e-300;
@@ -60,11 +60,6 @@ fn ln_gamma_upper(a: f64, x: f64) -> f64 {
 
 fn nonzero(x: f64) -> f64 {
     if x.abs() < TINY { TINY } else { x }
-}
-
-/// Minus the decimal logarithm of P(|Z| >= z) for a standard normal Z: the surprise of a two-sided z score.
-pub(crate) fn normal_surprise(z: f64) -> f64 {
-    -ln_gamma_upper(0.5, 0.5 * z * z) / LN_10
 }
 
 /// Minus the decimal logarithm of P(X >= x) for a chi-squared X. Even degrees of freedom have a closed form.
@@ -137,17 +132,6 @@ pub(crate) fn kolmogorov_upper(x: f64) -> f64 {
     (2.0 * (1..=20).map(term).sum::<f64>()).clamp(0.0, 1.0)
 }
 
-/// The z that a standard normal variable exceeds in absolute value with the given probability (bisection on the surprise).
-pub(crate) fn two_sided_z(probability: f64) -> f64 {
-    let goal = -probability.clamp(1e-300, 1.0).log10();
-    let (mut low, mut high) = (0.0, 40.0 * SQRT_2);
-    for _ in 0..80 {
-        let middle = 0.5 * (low + high);
-        if normal_surprise(middle) < goal { low = middle } else { high = middle }
-    }
-    0.5 * (low + high)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,14 +143,11 @@ mod tests {
     // Expected values are those of scipy.stats 1.17.
     #[test]
     fn tails_are_those_of_scipy() {
-        close(10f64.powf(-normal_surprise(1.959_963_984_540_054)), 0.05);
-        close(normal_surprise(10.0), 22.817_023_409_811_7);
         close(10f64.powf(-chi_squared_surprise(13.276_704_135_987_622, 4)), 0.01);
         close(10f64.powf(-chi_squared_surprise(11.070_497_693_516_351, 5)), 0.05);
         close(student_t_upper(2.5, 7.0), 0.020_496_109_292_876_45);
         close(kolmogorov_upper(1.358_098_639_357_9), 0.05);
         close(kolmogorov_upper(0.5), 0.963_945_243_664_874_5);
-        close(two_sided_z(0.05), 1.959_963_984_540_054);
         close(student_t_upper(f64::INFINITY, 3.0), 0.0);
     }
 }

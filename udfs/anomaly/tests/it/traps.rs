@@ -35,6 +35,28 @@ fn every_detector_of_series_finds_a_spike() {
 }
 
 #[test]
+fn a_value_is_an_anomaly_when_it_lies_outside_of_its_bounds() {
+    let mut values = spiked(500);
+    values.extend(seasonal(900).iter().enumerate().map(|(i, v)| v + (i * 7919 % 17 / 16) as f64 * 5.0));
+    for detector in series_detectors().iter().filter(|d| d.name() != "auto") {
+        for level in [0.5, 0.9, 0.99, 0.999] {
+            let found = detector.detect(&values, level);
+            let mut bounded = 0;
+            for (i, value) in values.iter().enumerate().filter(|(i, _)| found.lower[*i].is_finite()) {
+                let inside = (found.lower[i]..=found.upper[i]).contains(value);
+                assert_eq!(inside, !found.is_anomaly(i, level), "{} at {i}, {level}", detector.name());
+                let (low, high) = (found.expected[i] - found.lower[i], found.upper[i] - found.expected[i]);
+                let even = detector.name() == "seasonal_esd" || (low - high).abs() < 1e-6 * high.abs().max(1.0);
+                assert!(even, "{} at {i}, {level}: {low} below, {high} above", detector.name());
+                bounded += 1;
+            }
+            let has_bounds = ["zscore", "hampel", "ewma", "forecast", "seasonal_esd"].contains(&detector.name());
+            assert_eq!(bounded > 1000, has_bounds, "{}", detector.name());
+        }
+    }
+}
+
+#[test]
 fn series_without_values_or_variation_have_a_status_and_no_anomaly() {
     let cases: [(&str, Vec<f64>, Status); 4] = [
         ("empty", Vec::new(), Status::Empty),
@@ -63,6 +85,24 @@ fn short_series_are_too_short_and_unscored() {
     }
 }
 
+/// The status of a series of which nothing can be said names the length from which on something is.
+#[test]
+fn the_least_length_is_that_of_the_first_score() {
+    for name in ["auto", "zscore", "hampel", "ewma", "forecast", "relative_entropy", "random_cut_forest", "matrix_profile"] {
+        let detector = headwater_anomaly::series::detector(name, true).unwrap();
+        let Status::TooShort { needed } = detector.detect(&seasonal(5), 0.99).status else { panic!("{name}") };
+        let scored = |n: usize| {
+            let found = detector.detect(&seasonal(n), 0.99);
+            (found.status, found.score.iter().filter(|s| s.is_finite()).count())
+        };
+        assert_eq!(scored(needed), (Status::Ok, 1.max(scored(needed).1)), "{name} of {needed}");
+        assert_eq!(scored(needed - 1).0, Status::TooShort { needed }, "{name}");
+        if name != "matrix_profile" {
+            assert_eq!((scored(needed).1, scored(needed - 1).1), (1, 0), "{name} of {needed}");
+        }
+    }
+}
+
 #[test]
 fn missing_values_have_no_score_and_do_not_hide_an_anomaly() {
     let mut values = spiked(500);
@@ -86,6 +126,17 @@ fn magnitude_does_not_change_what_is_found() {
             assert!((480..530).any(|i| found.is_anomaly(i, 0.99)), "{} at {scale}", detector.name());
         }
     }
+    // Far from zero a double still tells a spike from noise.
+    for level in [1e6, 1e9, 1e12, -1e12] {
+        let raised: Vec<f64> = values.iter().map(|v| v + level).collect();
+        for detector in series_detectors() {
+            let found = detector.detect(&raised, 0.99);
+            assert!((480..530).any(|i| found.is_anomaly(i, 0.99)), "{} at level {level}", detector.name());
+        }
+    }
+    let step = |i: usize| if i < 150 { 0.0 } else { 50.0 };
+    let steps: Vec<f64> = (0..300).map(|i| 1e12 + step(i) + (i * i * 7919 % 1009) as f64 / 300.0).collect();
+    assert_eq!(Pelt::default().detect(&steps).0, [150]);
     for extreme in [f64::MAX, f64::MIN, 1e308, f64::MIN_POSITIVE, 5e-324] {
         values[550] = extreme;
         for detector in series_detectors() {

@@ -3,7 +3,7 @@
 use headwater_anomaly::drift::{DriftTest, PopulationStability};
 use headwater_supervised::data::{Column, Table, Values};
 
-use crate::models::stored::{Sample, Stored};
+use crate::models::stored::{RowModel, Sample};
 
 /// Values of a column that are kept for a comparison with later ones.
 const SAMPLE_MAX: usize = 500;
@@ -23,17 +23,16 @@ pub(super) fn samples(table: &Table) -> Vec<Sample> {
     table.columns().iter().filter_map(sample).take(COLUMNS_MAX).collect()
 }
 
-/// The column of numbers that has drifted most, and its population stability index; 0 when none can be compared. A column
-/// that is not there any more has drifted as far as can be.
-pub(super) fn largest(stored: &Stored, table: &Table) -> (String, f64) {
-    let Stored::Rows(model) = stored else { return (String::new(), f64::INFINITY) };
+/// The column of numbers that has drifted most, and its population stability index; nothing when none can be compared. A
+/// column that is not there any more has drifted as far as can be.
+pub(super) fn largest(model: &RowModel, table: &Table) -> Option<(String, f64)> {
     let index = |sample: &Sample| match table.find(&sample.name) {
         Some(Values::Numbers(now)) => PopulationStability::default().compare(&sample.values, now).statistic,
         _ => f64::INFINITY,
     };
     let all = model.samples.iter().map(|sample| (sample.name.clone(), index(sample)));
     let known = all.filter(|(_, index)| !index.is_nan());
-    known.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((String::new(), 0.0))
+    known.max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::publication::Publication;
 use super::settings::{Choice, Settings};
 use crate::models::call::{Fitted, ModelFunction, Outcome};
 use crate::models::rows::{kind_of, table_of};
-use crate::models::stored::{Answer, Input, Place, RowModel};
+use crate::models::stored::{Answer, Input, Place, RowModel, Stored};
 
 /// A training.
 #[derive(Debug)]
@@ -29,6 +29,26 @@ impl Train {
     pub(super) fn new(settings: Settings, publication: Publication, columns: usize) -> Self {
         Self { settings, publication, columns }
     }
+
+    /// The row of the former version when the rows have not drifted from those that it was trained on.
+    fn kept(&self, table: &Table) -> Result<Option<RecordBatch>> {
+        let Some((former, threshold)) = self.publication.compared() else { return Ok(None) };
+        let Stored::Rows(model) = &former.stored else { return Ok(None) };
+        let status = match drift::largest(model, table) {
+            Some((column, drift)) if drift < threshold => {
+                format!("no drift: the largest is {drift:.4}, of column {column}")
+            }
+            Some((column, drift)) => {
+                self.publication.drifted(match drift.is_finite() {
+                    true => format!("trained: column {column} has drifted by {drift:.4}"),
+                    false => format!("trained: column {column} has no numbers any more"),
+                });
+                return Ok(None);
+            }
+            None => "no drift: there is no column of numbers to compare".to_owned(),
+        };
+        self.publication.kept(&former.version, &status).map(Some)
+    }
 }
 
 #[async_trait]
@@ -41,12 +61,8 @@ impl ModelFunction for Train {
         let watch = Stopwatch::start();
         let all: Vec<usize> = (0..rows.num_columns()).collect();
         let table = table_of(rows, &all)?;
-        if let Some((former, threshold)) = self.publication.compared() {
-            let (column, drift) = drift::largest(&former.stored, &table);
-            if drift < threshold {
-                let status = format!("no drift: the largest is {drift:.4}, of column {column}");
-                return self.publication.kept(&former.version, &status).map(Outcome::Rows);
-            }
+        if let Some(kept) = self.kept(&table)? {
+            return Ok(Outcome::Rows(kept));
         }
         let prepared = Prepared::new(&self.settings.spec, &table, cancel)?;
         let (trained, board) = fit(&self.settings.choice, &prepared, &watch)?;
@@ -134,6 +150,7 @@ fn answer(trained: &Trained, rows: &RecordBatch, target: &str) -> Answer {
     match schema.field_with_name(target).map(|f| f.data_type().clone()) {
         Ok(DataType::Boolean) => Answer::Boolean,
         Ok(t) if t.is_integer() && classes.iter().all(|c| c.parse::<i64>().is_ok()) => Answer::Whole,
+        Ok(t) if t.is_floating() && classes.iter().all(|c| c.parse::<f64>().is_ok()) => Answer::Double,
         _ => Answer::Text,
     }
 }

@@ -18,11 +18,13 @@ pub(super) struct Publication {
     library: Arc<Library>,
     /// The default version, whose rows are compared with those of now.
     former: OnceLock<Arc<Loaded>>,
+    /// Why a model is trained again.
+    drifted: OnceLock<String>,
 }
 
 impl Publication {
     pub(super) fn new(order: Order, library: Arc<Library>) -> Self {
-        Self { order, library, former: OnceLock::new() }
+        Self { order, library, former: OnceLock::new(), drifted: OnceLock::new() }
     }
 
     /// The row when nothing is to be trained. Errors: the model exists and is not to be replaced.
@@ -52,6 +54,11 @@ impl Publication {
         self.former.get().zip(self.order.drift)
     }
 
+    /// Keeps why a model is trained again for the status.
+    pub(super) fn drifted(&self, status: String) {
+        self.drifted.get_or_init(|| status);
+    }
+
     /// The row of a version that stays what it is.
     pub(super) fn kept(&self, version: &Version, status: &str) -> Result<RecordBatch> {
         result::row(&self.order.name, version, None, status)
@@ -69,7 +76,13 @@ impl Publication {
             Existing::Replace | Existing::Retrain => Mode::CreateOrReplace,
         };
         match self.library.registry().publish(name, mode, &fitted.artifact, fitted.about).await {
-            Ok(version) => result::row(name, &version, Some(fitted.seconds), "trained"),
+            Ok(version) => {
+                let status = match version.about.metrics.is_empty() {
+                    true => "trained; too few rows to judge it by the folds and the gap",
+                    false => self.drifted.get().map_or("trained", String::as_str),
+                };
+                result::row(name, &version, Some(fitted.seconds), status)
+            }
             // Another one was quicker.
             Err(e) if *existing == Existing::Keep && e.kind() == ErrorKind::AlreadyExists => {
                 let known = self.library.registry().describe(name).await?;

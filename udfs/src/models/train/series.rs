@@ -61,6 +61,7 @@ pub(super) fn bind(arguments: &Arguments, fields: &[Arc<Field>], publication: Pu
     let mut measuring = measured(arguments);
     measuring.extend([("folds", folds), ("models", Constant::Text(algorithm.clone()))]);
     measuring.push(("confidence_levels", Constant::List(Vec::new())));
+    measuring.push((backtest::SHORTENS, Constant::Boolean(true)));
     let definition = &backtest::DEFINITION;
     let backtest = (definition.bind)(&Arguments::of(definition.name, definition.arguments, measuring), fields)?;
     let types = [DataType::Float64, DataType::Float64, DataType::Int64, DataType::Utf8];

@@ -25,6 +25,34 @@ pub struct Contributions {
     pub outputs: Vec<Output>,
 }
 
+impl Contributions {
+    /// Names of columns and their contributions, by the column that each feature was made of. Shapley values of features that
+    /// always change together add up.
+    pub(crate) fn by_column(self, origins: &[&str]) -> (Vec<String>, Self) {
+        let mut names: Vec<String> = Vec::new();
+        let mut places = Vec::new();
+        for origin in origins {
+            let place = names.iter().position(|name| name == origin);
+            places.push(place.unwrap_or(names.len()));
+            if place.is_none() {
+                names.push((*origin).to_owned());
+            }
+        }
+        let together = |output: Output| {
+            let mut columns: Vec<Vec<f64>> = vec![Vec::new(); names.len()];
+            for (feature, place) in output.features.into_iter().zip(&places) {
+                match &mut columns[*place] {
+                    first if first.is_empty() => *first = feature,
+                    sums => sums.iter_mut().zip(feature).for_each(|(sum, value)| *sum += value),
+                }
+            }
+            Output { base: output.base, features: columns }
+        };
+        let outputs = self.outputs.into_iter().map(together).collect();
+        (names, Self { outputs })
+    }
+}
+
 /// Shapley values of each feature for each row: TreeSHAP for boosting and forests, weights times distances from the mean for
 /// linear models. Errors: another number of features, or an algorithm that has none; use permutation importance there.
 /// O(rows x trees x leaves x depth²).

@@ -190,3 +190,22 @@ fn columns_that_matter_are_found() {
         assert!((sum + found.outputs[0].base - value).abs() < 1e-9);
     }
 }
+
+/// A linear model sees a text as a column for each of its values, and a number with gaps as two.
+#[test]
+fn contributions_of_linear_models_are_those_of_columns() {
+    let mut gaps: Vec<f64> = (0..120).map(|i| f64::from(i * 7 % 23)).collect();
+    gaps[5] = f64::NAN;
+    let colours: Vec<Option<&str>> = (0..120).map(|i| Some(["red", "green", "blue"][i % 3])).collect();
+    let y = (0..120).map(|i| f64::from(i % 3) * 10.0 + f64::from(i * 7 % 23));
+    let columns = vec![Column::numbers("a", gaps), Column::texts("c", &colours), Column::numbers("y", y.collect())];
+    let all = Table::new(columns).unwrap();
+    let model = trained(&Spec::new("y"), &all, "linear");
+    let (names, found) = model.explain(&all).unwrap();
+    assert_eq!(names, ["a", "c"]);
+    let (values, ..) = numbers(&model, &all, 0.9);
+    for (row, value) in values.iter().enumerate() {
+        let output = &found.outputs[0];
+        assert!((output.base + output.features[0][row] + output.features[1][row] - value).abs() < 1e-9, "{row}");
+    }
+}
