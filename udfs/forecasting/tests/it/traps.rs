@@ -22,9 +22,15 @@ fn with_every_method(y: &[f64], periods: &[usize], check: impl Fn(&str, &[f64], 
             Ok(fit) => {
                 let (forecast, bounds) = (fit.forecast(6).unwrap(), fit.intervals(6, 0.95).unwrap());
                 if y.len() == 1 {
-                    assert!(bounds.iter().all(|(low, high)| low.is_nan() && high.is_nan()), "{name}: one value has no spread");
+                    assert!(
+                        bounds.iter().all(|(low, high)| low.is_nan() && high.is_nan()),
+                        "{name}: one value has no spread"
+                    );
                 } else {
-                    assert!(bounds.iter().zip(&forecast).all(|((low, high), f)| low <= f && f <= high), "{name}: {bounds:?}");
+                    assert!(
+                        bounds.iter().zip(&forecast).all(|((low, high), f)| low <= f && f <= high),
+                        "{name}: {bounds:?}"
+                    );
                     assert!(bounds.iter().all(|(low, high)| low.is_finite() && high.is_finite()), "{name}");
                 }
                 assert_eq!(fit.fitted().len(), y.len(), "{name}");
