@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use headwater_common::{Error, Result};
 use headwater_timeseries::statistics::{is_constant, mean};
-use headwater_timeseries::{Cancel, normal};
+use headwater_timeseries::{Cancel, normal, seasonality};
 
 /// Most steps that can be forecast at once.
 pub const HORIZON_MAX: usize = 10_000;
@@ -39,6 +39,13 @@ impl<'a> Training<'a> {
     pub fn period(&self, longest: usize) -> usize {
         let usable = self.periods.iter().copied().filter(|p| *p > 1 && *p <= longest && self.values.len() >= 2 * p);
         usable.max().unwrap_or(1)
+    }
+
+    /// The longest period of which the series has at least two and that a test of its autocorrelation sees; 1 when there is
+    /// none. A season can be plain while a longer one of the candidates is not.
+    pub fn significant_period(&self) -> usize {
+        let known = self.periods.iter().copied().filter(|p| *p > 1 && self.values.len() >= 2 * p);
+        known.filter(|p| seasonality::is_seasonal(&self.values, *p)).max().unwrap_or(1)
     }
 }
 

@@ -65,7 +65,7 @@ impl Forecaster for Theta {
     }
 
     fn fit_scaled(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>> {
-        let adjusted = Adjusted::new(&training.values, training.period(usize::MAX));
+        let adjusted = Adjusted::new(&training.values, training.significant_period());
         let variants = self.variant.as_ref().map_or(&Variant::ALL[..], std::slice::from_ref);
         let mut best: Option<(f64, Variant, [f64; 3])> = None;
         for variant in variants {

@@ -66,7 +66,9 @@ impl Registry {
         let digest = digest(&bytes);
         let mut orphan: Option<String> = None;
         for _ in 0..ATTEMPTS_MAX {
-            let (mut manifest, tag) = self.read(name).await?;
+            let (manifest, tag) = self.stored(name).await?;
+            // A damaged list of versions is begun anew, so that what its error advises helps.
+            let mut manifest = if mode == Mode::CreateOrReplace { manifest.unwrap_or_default() } else { manifest? };
             self.remove_orphan(name, orphan.take(), &manifest).await?;
             admit(name, mode, &manifest)?;
             let number = manifest.next.max(1);
@@ -105,12 +107,12 @@ impl Registry {
         Ok(manifest)
     }
 
-    /// All models in order of their paths.
+    /// All models in order of their paths, less those whose list of versions is damaged: they say so when they are used.
     pub async fn list(&self) -> Result<Vec<ModelName>> {
         let mut names = Vec::new();
         for path in self.store.list(ROOT).await? {
             let Some(name) = path.ends_with(MANIFEST).then(|| ModelName::of_manifest(&path)).flatten() else { continue };
-            if !self.read(&name).await?.0.versions.is_empty() {
+            if self.stored(&name).await?.0.is_ok_and(|manifest| !manifest.versions.is_empty()) {
                 names.push(name);
             }
         }
@@ -143,8 +145,17 @@ impl Registry {
         self.change(name, |manifest| manifest.deploy(strategy)).await
     }
 
-    /// Removes a model with all its versions. Errors: there is no such model.
+    /// Removes a model with all its versions; of one whose list of versions is damaged, that list. Errors: there is no such
+    /// model.
     pub async fn drop_model(&self, name: &ModelName) -> Result<()> {
+        self.check_changes()?;
+        if let (Err(_), tag) = self.stored(name).await? {
+            let empty = Manifest::default().seal()?;
+            return match self.store.compare_and_swap(&name.manifest(), tag.as_ref(), empty).await? {
+                Swap::Done => Ok(()),
+                _ => Err(busy(name)),
+            };
+        }
         let gone = self
             .change(name, |manifest| {
                 let gone = std::mem::take(&mut manifest.versions);
@@ -172,10 +183,21 @@ impl Registry {
     }
 
     async fn read(&self, name: &ModelName) -> Result<(Manifest, Option<Tag>)> {
-        match self.store.get(&name.manifest(), MANIFEST_MAX_BYTES).await? {
-            Some(object) => Ok((Manifest::open(&object.bytes)?, Some(object.tag))),
-            None => Ok((Manifest::default(), None)),
-        }
+        let (manifest, tag) = self.stored(name).await?;
+        Ok((manifest?, tag))
+    }
+
+    /// The versions that are stored, or why they cannot be read. Errors: those of the store.
+    async fn stored(&self, name: &ModelName) -> Result<(Result<Manifest>, Option<Tag>)> {
+        let Some(object) = self.store.get(&name.manifest(), MANIFEST_MAX_BYTES).await? else {
+            return Ok((Ok(Manifest::default()), None));
+        };
+        let manifest = Manifest::open(&object.bytes).map_err(|_| {
+            Error::invalid(format!(
+                "the list of versions of model {name} is damaged; CREATE OR REPLACE MODEL makes a new one, DROP MODEL removes it"
+            ))
+        });
+        Ok((manifest, Some(object.tag)))
     }
 
     /// Changes the manifest of a model that exists, again and again until nobody else changed it in between.

@@ -82,12 +82,12 @@ impl TailCalibrator {
             return f64::NAN;
         }
         let goal = surprise_of_level(level);
-        let mut more = self.tail.count;
-        let mut first = self.tail_start;
-        // Surprises fall from bin to bin: the first one to reach the goal is the last one seen from above.
-        while first > 0 && self.surprise_of_bin(more + self.bins[first - 1].count, self.bins[first - 1].count) >= goal {
+        let survival = 10f64.powf(-goal);
+        let (mut first, mut from) = (self.tail_start, self.tail.count);
+        // From above, bins while they are anomalous.
+        while first > 0 && self.share_beyond(from + self.bins[first - 1].count, self.bins[first - 1].count) <= survival {
             first -= 1;
-            more += self.bins[first].count;
+            from += self.bins[first].count;
         }
         let tail = self.fitted_tail();
         let beyond = (goal + tail.share.log10()) * std::f64::consts::LN_10;
@@ -110,12 +110,12 @@ impl TailCalibrator {
         }
         let bin = bin_of(deviation).min(self.tail_start.saturating_sub(1));
         let between: f64 = self.bins[bin..self.tail_start].iter().map(|b| b.count).sum();
-        self.surprise_of_bin(self.tail.count + between, self.bins[bin].count)
+        -self.share_beyond(self.tail.count + between, self.bins[bin].count).log10().min(0.0)
     }
 
-    /// The surprise of a bin below the tail with so many deviations in and above it, of which half of its own are larger.
-    fn surprise_of_bin(&self, from: f64, own: f64) -> f64 {
-        -((from - 0.5 * own + 0.5) / (self.count as f64 + 1.0)).log10().min(0.0)
+    /// The share of deviations beyond one in a bin below the tail, with so many from the bin on, half of its own among them.
+    fn share_beyond(&self, from: f64, own: f64) -> f64 {
+        (from - 0.5 * own + 0.5) / (self.count as f64 + 1.0)
     }
 
     fn fitted_tail(&self) -> Tail {

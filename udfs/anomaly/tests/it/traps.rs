@@ -88,7 +88,8 @@ fn short_series_are_too_short_and_unscored() {
 /// The status of a series of which nothing can be said names the length from which on something is.
 #[test]
 fn the_least_length_is_that_of_the_first_score() {
-    for name in ["auto", "zscore", "hampel", "ewma", "forecast", "relative_entropy", "random_cut_forest", "matrix_profile"] {
+    for name in ["auto", "zscore", "hampel", "ewma", "forecast", "relative_entropy", "random_cut_forest", "matrix_profile"]
+    {
         let detector = headwater_anomaly::series::detector(name, true).unwrap();
         let Status::TooShort { needed } = detector.detect(&seasonal(5), 0.99).status else { panic!("{name}") };
         let scored = |n: usize| {

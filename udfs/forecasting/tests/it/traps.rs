@@ -22,9 +22,15 @@ fn with_every_method(y: &[f64], periods: &[usize], check: impl Fn(&str, &[f64], 
             Ok(fit) => {
                 let (forecast, bounds) = (fit.forecast(6).unwrap(), fit.intervals(6, 0.95).unwrap());
                 if y.len() == 1 {
-                    assert!(bounds.iter().all(|(low, high)| low.is_nan() && high.is_nan()), "{name}: one value has no spread");
+                    assert!(
+                        bounds.iter().all(|(low, high)| low.is_nan() && high.is_nan()),
+                        "{name}: one value has no spread"
+                    );
                 } else {
-                    assert!(bounds.iter().zip(&forecast).all(|((low, high), f)| low <= f && f <= high), "{name}: {bounds:?}");
+                    assert!(
+                        bounds.iter().zip(&forecast).all(|((low, high), f)| low <= f && f <= high),
+                        "{name}: {bounds:?}"
+                    );
                     assert!(bounds.iter().all(|(low, high)| low.is_finite() && high.is_finite()), "{name}");
                 }
                 assert_eq!(fit.fitted().len(), y.len(), "{name}");
@@ -55,6 +61,19 @@ fn very_short_series_have_a_forecast() {
     }
     for (name, method) in Method::ALL {
         assert!(method.forecaster(3).fit(&Training::new(&[4.0, 6.0], &[])).is_ok(), "{name} repeats a short series");
+    }
+}
+
+/// Hours have the candidates day and week; 600 of them show the day alone.
+#[test]
+fn a_season_is_used_though_a_longer_candidate_is_none() {
+    let wave = |t: usize| 10.0 + 5.0 * (t as f64 * std::f64::consts::TAU / 24.0).sin();
+    let y: Vec<f64> = noise(9, 600).iter().enumerate().map(|(t, e)| wave(t) + 0.5 * e).collect();
+    for name in ["theta", "auto_theta", "dynamic_optimised_theta", "auto_ets", "seasonal_naive"] {
+        let method = Method::ALL.iter().find(|(known, _)| *known == name).unwrap().1;
+        let forecast = method.forecaster(24).fit(&Training::new(&y, &[24, 168])).unwrap().forecast(24).unwrap();
+        let largest = (0..24).map(|h| (forecast[h] - wave(600 + h)).abs()).fold(0.0, f64::max);
+        assert!(largest < 2.0, "{name} is off by {largest}");
     }
 }
 

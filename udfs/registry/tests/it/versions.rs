@@ -34,6 +34,28 @@ async fn a_published_model_is_loaded_as_it_was() {
     assert_eq!(registry.list().await.unwrap(), std::slice::from_ref(&name));
 }
 
+/// What the error advises helps, and other models do not suffer.
+#[tokio::test]
+async fn a_damaged_list_of_versions_is_named_and_can_be_replaced_or_dropped() {
+    let (store, registry, name) = registry(8);
+    let other = ModelName::new("public", "other").unwrap();
+    for name in [&name, &other] {
+        registry.publish(name, Mode::Create, &artifact("1"), about(None)).await.unwrap();
+    }
+    let path = store.list("").await.unwrap().into_iter().find(|p| p.contains("sales") && p.ends_with("manifest")).unwrap();
+    for damage in [Vec::new(), b"HWMODEL".to_vec(), vec![0xff; 200]] {
+        store.put(&path, damage.clone()).await.unwrap();
+        assert!(registry.describe(&name).await.unwrap_err().message().contains("model public.sales is damaged"));
+        assert_eq!(registry.list().await.unwrap(), std::slice::from_ref(&other));
+        assert!(registry.publish(&name, Mode::Create, &artifact("2"), about(None)).await.is_err());
+        registry.publish(&name, Mode::CreateOrReplace, &artifact("2"), about(None)).await.unwrap();
+        assert_eq!(registry.load(&name, None).await.unwrap().1, artifact("2"));
+        store.put(&path, damage).await.unwrap();
+        registry.drop_model(&name).await.unwrap();
+        assert_eq!(registry.describe(&name).await.unwrap_err().kind(), ErrorKind::NotFound);
+    }
+}
+
 #[tokio::test]
 async fn the_default_follows_replacements_choices_and_rollbacks() {
     let (_, registry, name) = registry(8);
@@ -138,7 +160,7 @@ async fn changed_and_missing_files_are_refused() {
     store.delete(&path).await.unwrap();
     assert!(registry.load(&name, None).await.unwrap_err().message().contains("is gone"));
     store.put("models/public/sales/manifest", b"nonsense".repeat(9)).await.unwrap();
-    assert!(registry.load(&name, None).await.unwrap_err().message().contains("no model file"));
+    assert!(registry.load(&name, None).await.unwrap_err().message().contains("model public.sales is damaged"));
 }
 
 #[tokio::test]

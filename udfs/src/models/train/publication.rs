@@ -33,6 +33,8 @@ impl Publication {
         let known = match self.library.registry().describe(name).await {
             Ok(manifest) => manifest,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            // A damaged list of versions is replaced.
+            Err(e) if *existing == Existing::Replace && e.kind() == ErrorKind::InvalidInput => return Ok(None),
             Err(e) => return Err(e),
         };
         match existing {
