@@ -1,4 +1,4 @@
-//! Conditions decide before what may fail behind them is computed.
+//! Conditions decide before what may fail beside them is computed.
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
@@ -10,12 +10,13 @@ use datafusion::prelude::{Expr, lit};
 /// Longest chain of AND or OR in which conditions are put before others; each is written again for each that may fail.
 const CHAIN_MAX: usize = 64;
 
-/// Computes divisions and casts of texts in AND and OR only for the rows that the conditions before them leave undecided.
+/// Computes divisions and casts of texts in AND and OR only for the rows that the other conditions leave undecided.
 ///
 /// In `x <> 0 AND 10 / x > 1` DataFusion computes both sides for all rows unless most of them fail the first, and it makes AND and OR
 /// of a CASE with truth values. `A AND F` becomes `A AND CASE WHEN NOT A THEN false ELSE F END`, and `A OR F` becomes
-/// `A OR CASE WHEN A THEN true ELSE F END`: where A decides, the value is the same, and elsewhere it is that of F. The conditions stay
-/// in front, where files are pruned by them. This is done last, when no rule simplifies conditions any more.
+/// `A OR CASE WHEN A THEN true ELSE F END`: where A decides, the value is the same, and elsewhere it is that of F. Their order in the
+/// statement does not matter: DataFusion puts cheap ones first. A stays in front, where files are pruned by it. This is done last,
+/// when no rule simplifies conditions any more.
 #[derive(Debug, Default)]
 pub struct GuardConditions;
 
@@ -50,33 +51,24 @@ fn chain(expr: Expr, op: Operator, schema: &DFSchema) -> Result<Transformed<Expr
     let mut parts = Vec::new();
     flatten(&expr, op, &mut parts);
     let fails = parts.iter().map(|part| may_fail(part, schema)).collect::<Result<Vec<_>>>()?;
-    let first = fails.iter().position(|fails| !fails).unwrap_or(parts.len());
-    if parts.len() > CHAIN_MAX || !fails.iter().skip(first).any(|fails| *fails) {
+    let count = fails.iter().filter(|fails| **fails).count();
+    if parts.len() > CHAIN_MAX || count == 0 || count == parts.len() {
         return Ok(Transformed::no(expr));
     }
-    let mut before: Vec<Expr> = Vec::new();
-    let mut made = Vec::with_capacity(parts.len());
+    let (mut made, mut later) = (Vec::with_capacity(parts.len()), Vec::with_capacity(count));
     for (part, fails) in parts.into_iter().zip(fails) {
         // What is in a part is guarded by its own conditions too.
         let part = guarded(part.clone(), schema)?.data;
-        if !fails {
-            before.push(part.clone());
-            made.push(part);
-        } else if op == Operator::And {
-            made.push(match conjunction(before.iter().cloned()) {
-                Some(before) => when(not(before), lit(false)).otherwise(part)?,
-                None => part,
-            });
-        } else {
-            made.push(match disjunction(before.iter().cloned()) {
-                Some(before) => when(before, lit(true)).otherwise(part)?,
-                None => part,
-            });
-        }
+        if fails { later.push(part) } else { made.push(part) }
     }
-    let made = if op == Operator::And { conjunction(made) } else { disjunction(made) };
-    let made = made.unwrap_or(expr);
-    Ok(Transformed::new(made, true, TreeNodeRecursion::Jump))
+    let and = op == Operator::And;
+    let joined = |parts: Vec<Expr>| if and { conjunction(parts) } else { disjunction(parts) };
+    let Some(before) = joined(made.clone()) else { return Ok(Transformed::no(expr)) };
+    let decided = if and { not(before) } else { before };
+    for part in later {
+        made.push(when(decided.clone(), lit(!and)).otherwise(part)?);
+    }
+    Ok(Transformed::new(joined(made).unwrap_or(expr), true, TreeNodeRecursion::Jump))
 }
 
 fn flatten<'a>(expr: &'a Expr, op: Operator, parts: &mut Vec<&'a Expr>) {

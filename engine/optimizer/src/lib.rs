@@ -39,7 +39,7 @@
 //! | [`ShareReads`] | physical | a source that is asked the same twice in one query is asked once |
 //! | [`SliceLargeValues`] | physical | large values are repeated for a few rows at a time |
 //! | [`KeepMergeKeys`] | physical | first rows of partitions are found by all keys of the merge above |
-//! | [`GuardConditions`] | before the physical plan | conditions decide before divisions and casts behind them |
+//! | [`GuardConditions`] | before the physical plan | conditions decide before divisions and casts beside them |
 //! | [`SortNestedKeys`] | physical | lists and records are sorted whole before LIMIT |
 //! | [`SortBelowMerges`] | physical | merges have inputs in the order that they merge by |
 //! | [`ForgetConstants`] | physical | grouping sets do not inherit what is constant below them |
