@@ -26,9 +26,9 @@ use headwater_optimizer::{
     AggregateBelowJoins, BindJoin, CheckArithmetic, CopyTopN, DateBounds, DropReferencedJoins, EqualZeros, ExactInLists,
     FirstOfSubquery, FoldContradictions, ForgetConstants, GuardedCrossJoin, GuardedFilter, GuardedFilterPushdown,
     JoinCorrelatedAggregates, JoinOrder, KeepDistinct, KeepGroupKeys, KeepMergeKeys, KeepNarrowingCasts, KeepSortKeys,
-    MarkSubqueryValues, MergeEqualProjections, MergeSelfJoins, NullAwareInSubquery, NullableSubqueries, NumberLateralRows, PartitionWindows,
-    OneRowSubquery, PushDownCount, PushDownPlan, PushDownTopN, ReduceGroupKeys, ShareReads, SliceLargeValues,
-    SortBelowMerges, SortNestedKeys, SplitOrJoins, UngroupByKey, UnnestLateral, YieldInJoins,
+    MarkSubqueryValues, MergeEqualProjections, MergeSelfJoins, NullAwareInSubquery, NullableSubqueries, NumberLateralRows,
+    OneRowSubquery, PartitionWindows, PushDownCount, PushDownPlan, PushDownTopN, ReduceGroupKeys, ShareReads,
+    SliceLargeValues, SortBelowMerges, SortNestedKeys, SplitOrJoins, UngroupByKey, UnnestLateral, YieldInJoins,
 };
 use headwater_source::{ConnectContext, Connector, Learning, SourceRegistry};
 use parking_lot::RwLock;

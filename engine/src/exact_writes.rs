@@ -116,16 +116,16 @@ fn bytes(expr: &Expr, input: &LogicalPlan) -> Result<Option<Expr>> {
             let (relation, name, metadata) = (relation.clone(), name.clone(), metadata.clone());
             Expr::Alias(Alias { expr: Box::new(expr), relation, name, metadata })
         }),
-        Expr::Cast(Cast { expr, field }) if field.data_type().is_binary() => {
-            match constant(below(expr, input)) {
-                Some(ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text))) => {
-                    let read = bytes_of(&text).map_err(ErrorExt::into_datafusion)?;
-                    let read = Box::new(Expr::Literal(ScalarValue::Binary(Some(read)), None));
-                    Some(Expr::Cast(Cast { expr: read, field: field.clone() }))
-                }
-                _ => None,
+        Expr::Cast(Cast { expr, field }) if field.data_type().is_binary() => match constant(below(expr, input)) {
+            Some(
+                ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)),
+            ) => {
+                let read = bytes_of(&text).map_err(ErrorExt::into_datafusion)?;
+                let read = Box::new(Expr::Literal(ScalarValue::Binary(Some(read)), None));
+                Some(Expr::Cast(Cast { expr: read, field: field.clone() }))
             }
-        }
+            _ => None,
+        },
         _ => None,
     };
     Ok(made)

@@ -51,7 +51,11 @@ pub(crate) async fn plan(state: &SessionState, mut statement: Statement) -> Resu
         }
         other => Ok(Transformed::no(other)),
     })?;
-    if planned.transformed { Ok(planned.data) } else { Err(Error::internal("the query of INSERT is lost").into_datafusion()) }
+    if planned.transformed {
+        Ok(planned.data)
+    } else {
+        Err(Error::internal("the query of INSERT is lost").into_datafusion())
+    }
 }
 
 /// The query of an INSERT that holds VALUES and is not just VALUES.

@@ -34,8 +34,27 @@ const RENAMED: [(&str, &str); 7] = [
 
 /// Aggregates whose result does not depend on the order of rows but for the last digits of floating point.
 const ANY_ORDER: [&str; 21] = [
-    "min", "max", "count", "avg", "mean", "median", "sum", "bool_and", "bool_or", "bit_and", "bit_or", "bit_xor", "stddev",
-    "stddev_samp", "stddev_pop", "var", "var_samp", "var_pop", "corr", "covar_samp", "covar_pop",
+    "min",
+    "max",
+    "count",
+    "avg",
+    "mean",
+    "median",
+    "sum",
+    "bool_and",
+    "bool_or",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "stddev",
+    "stddev_samp",
+    "stddev_pop",
+    "var",
+    "var_samp",
+    "var_pop",
+    "corr",
+    "covar_samp",
+    "covar_pop",
 ];
 
 /// Rewrites one expression whose parts are right already.

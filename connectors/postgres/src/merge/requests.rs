@@ -53,9 +53,8 @@ mod tests {
 
     #[test]
     fn answers_are_counted_however_the_messages_are_cut() {
-        let message = |tag: &[u8], payload: &[u8]| {
-            [tag, &u32::try_from(payload.len() + 4).unwrap().to_be_bytes(), payload].concat()
-        };
+        let message =
+            |tag: &[u8], payload: &[u8]| [tag, &u32::try_from(payload.len() + 4).unwrap().to_be_bytes(), payload].concat();
         // The contents of a message are no messages.
         let sent = [
             message(b"", b"\0\x03\0\0user\0app\0\0"),

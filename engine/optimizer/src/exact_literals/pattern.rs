@@ -151,7 +151,9 @@ mod tests {
             let mut format = datafusion::prelude::lit(format);
             to_strftime("to_timestamp", &mut format).map(|()| format.to_string())
         };
-        for whole in ["YYYY-MM-DD", "YYYY-MM-DD HH24:MI", "HH12:MI AM DD.MM.YYYY", "%s", "%s.%f", "%FT%T", "%Y-%m-%d %H:%M:%S%.f"] {
+        for whole in
+            ["YYYY-MM-DD", "YYYY-MM-DD HH24:MI", "HH12:MI AM DD.MM.YYYY", "%s", "%s.%f", "%FT%T", "%Y-%m-%d %H:%M:%S%.f"]
+        {
             assert!(read(whole).is_ok(), "{whole}");
         }
         assert!(read("YYYY-MM-DD HH12:MI").unwrap().contains("%H:%M"));
