@@ -314,6 +314,18 @@ fn state(
     // Last: the rules before look for joins.
     builder = builder.with_physical_optimizer_rule(Arc::new(SliceLargeValues));
     let mut state = builder.with_physical_optimizer_rule(Arc::new(YieldInJoins)).build();
+    register_functions(&mut state)?;
+    state.register_relation_planner(Arc::new(TableClauses)).map_err(crate::error::classify)?;
+    state.register_relation_planner(Arc::new(Settled)).map_err(crate::error::classify)?;
+    state.register_expr_planner(Arc::new(Operators::new())).map_err(crate::error::classify)?;
+    state.register_function_rewrite(Arc::new(CheckArithmetic)).map_err(crate::error::classify)?;
+    state.register_function_rewrite(Arc::new(ByType::new())).map_err(crate::error::classify)?;
+    state.register_function_rewrite(Arc::new(PeerFrames)).map_err(crate::error::classify)?;
+    Ok(state)
+}
+
+/// The engine's own functions, and those that stand in the place of DataFusion's.
+fn register_functions(state: &mut SessionState) -> Result<()> {
     let own = checked_sum::functions().into_iter().chain([exact_percentile::function()]).chain(ordered_sets::functions());
     for function in own.chain(total_order::functions()).chain(crate::steady_order::functions()) {
         state.register_udaf(function).map_err(crate::error::classify)?;
@@ -324,14 +336,8 @@ fn state(
     for function in crate::functions::all() {
         state.register_udf(Arc::new(function)).map_err(crate::error::classify)?;
     }
-    crate::time_series::register(&mut state);
-    state.register_relation_planner(Arc::new(TableClauses)).map_err(crate::error::classify)?;
-    state.register_relation_planner(Arc::new(Settled)).map_err(crate::error::classify)?;
-    state.register_expr_planner(Arc::new(Operators::new())).map_err(crate::error::classify)?;
-    state.register_function_rewrite(Arc::new(CheckArithmetic)).map_err(crate::error::classify)?;
-    state.register_function_rewrite(Arc::new(ByType::new())).map_err(crate::error::classify)?;
-    state.register_function_rewrite(Arc::new(PeerFrames)).map_err(crate::error::classify)?;
-    Ok(state)
+    crate::time_series::register(state);
+    Ok(())
 }
 
 /// DataFusion's rules, with those replaced that may give wrong rows.

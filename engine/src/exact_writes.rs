@@ -3,6 +3,8 @@
 //! DataFusion casts them to the types of the columns, and Arrow's casts round digits that a decimal has no room for, and cut
 //! fractions and times. Here such a cast of a constant is tried when the statement is bound, and any other one is checked row by row.
 
+use std::sync::Arc;
+
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -122,7 +124,7 @@ fn bytes(expr: &Expr, input: &LogicalPlan) -> Result<Option<Expr>> {
             ) => {
                 let read = bytes_of(&text).map_err(ErrorExt::into_datafusion)?;
                 let read = Box::new(Expr::Literal(ScalarValue::Binary(Some(read)), None));
-                Some(Expr::Cast(Cast { expr: read, field: field.clone() }))
+                Some(Expr::Cast(Cast { expr: read, field: Arc::clone(field) }))
             }
             _ => None,
         },
