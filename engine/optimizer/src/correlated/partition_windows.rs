@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result};
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::utils::split_conjunction;
@@ -13,7 +13,7 @@ use datafusion::prelude::Expr;
 use headwater_common::Error;
 use headwater_source::ErrorExt;
 
-use super::block::{names_outer, recomputed};
+use super::block::recomputed;
 
 /// Rewrites `(SELECT sum(x) OVER () FROM t WHERE t.k = o.k)` to `(SELECT sum(x) OVER (PARTITION BY t.k) FROM t WHERE t.k = o.k)`.
 ///
@@ -31,7 +31,7 @@ impl AnalyzerRule for PartitionWindows {
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         recomputed(plan.transform_up_with_subqueries(|plan| match plan {
-            LogicalPlan::Window(window) if names_outer(&window.input)? => match with_keys(&window.input)? {
+            LogicalPlan::Window(window) if names_outside(&window.input)? => match with_keys(&window.input)? {
                 Some((input, keys)) => partitioned(&window, input, &keys).map(Transformed::yes),
                 None => {
                     let message = "a window function over rows that are found by a column from outside cannot be computed, unless the \
@@ -42,6 +42,19 @@ impl AnalyzerRule for PartitionWindows {
             other => Ok(Transformed::no(other)),
         })?)
     }
+}
+
+/// Whether a plan names columns of a query around it; what LATERAL in it names is in it too.
+fn names_outside(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply(|node| {
+        if matches!(node, LogicalPlan::Subquery(_)) {
+            return Ok(TreeNodeRecursion::Jump);
+        }
+        found |= node.contains_outer_reference();
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(found)
 }
 
 /// The window with more keys of partitions, and the names it had.
@@ -67,7 +80,7 @@ fn partitioned(window: &Window, input: LogicalPlan, keys: &[Expr]) -> Result<Log
 
 /// The rows with what must be equal to a value from outside, which may be one more column; `None` when rows are found otherwise.
 fn with_keys(plan: &LogicalPlan) -> Result<Option<(LogicalPlan, Vec<Expr>)>> {
-    if !names_outer(plan)? {
+    if !names_outside(plan)? {
         return Ok(Some((plan.clone(), Vec::new())));
     }
     match plan {
