@@ -61,12 +61,12 @@ async fn a_statement_of_constants_that_comes_again_obeys_the_settings_of_now() {
     }
     let shown = table(&session, "SHOW limits.statement_bytes").await;
     assert_eq!(shown, table(&session, "SHOW limits.statement_bytes").await);
-    session.set("limits.statement_bytes", "40").unwrap();
+    session.set("limits.statement_bytes", "100").unwrap();
     assert_ne!(shown, table(&session, "SHOW limits.statement_bytes").await);
-    let long = format!("SELECT 1 AS {}", "x".repeat(60));
+    let long = format!("SELECT 1 AS {}", "x".repeat(120));
     session.reset("limits.statement_bytes").unwrap();
     assert!(session.query(&long).await.is_ok() && session.query(&long).await.is_ok());
-    session.set("limits.statement_bytes", "40").unwrap();
+    session.set("limits.statement_bytes", "100").unwrap();
     assert_eq!(kind(&session, &long).await.0, ErrorKind::LimitExceeded);
 }
 
