@@ -3,12 +3,10 @@
 //! DataFusion casts them to the types of the columns, and Arrow's casts round digits that a decimal has no room for, and cut
 //! fractions and times. Here such a cast of a constant is tried when the statement is bound, and any other one is checked row by row.
 
-use std::sync::Arc;
-
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::{Alias, ScalarFunction};
 use datafusion::logical_expr::{
@@ -48,14 +46,11 @@ fn assigned(plan: LogicalPlan, change: &DmlStatement) -> Result<LogicalPlan> {
         _ => input,
     };
     let each = expr.into_iter().map(|expr| {
-        if let Some(bytes) = bytes(&expr, &input)? {
-            return Ok(bytes);
-        }
         let column = expr.schema_name().to_string();
         let known = clock(&expr, &input) || (change.op == WriteOp::Update && constant(inner(&expr)).is_none());
         match known {
             true => Ok(expr),
-            false => checked(expr, input.schema(), &Target { table: table.clone(), column }),
+            false => checked(expr, &input, &Target { table: table.clone(), column }),
         }
     });
     Projection::try_new(each.collect::<Result<_>>()?, input).map(LogicalPlan::Projection)
@@ -72,11 +67,8 @@ fn checked_values(values: Values, projection: &[Expr], table: &str) -> Result<Va
             of_table.map_or_else(|| schema.field(index).name().clone(), |expr| expr.schema_name().to_string())
         })
         .collect();
-    let nothing = DFSchema::empty();
+    let nothing = LogicalPlan::default();
     let checked = |(value, column): (Expr, &String)| {
-        if let Some(bytes) = bytes(&value, &LogicalPlan::default())? {
-            return Ok(bytes);
-        }
         let target = Target { table: table.to_owned(), column: column.clone() };
         if is_clock(inner(&value)) { Ok(value) } else { checked(value, &nothing, &target) }
     };
@@ -84,15 +76,23 @@ fn checked_values(values: Values, projection: &[Expr], table: &str) -> Result<Va
     Ok(Values { values: rows.collect::<Result<_>>()?, schema })
 }
 
-/// A value that is cast to the type of its column.
-fn checked(expr: Expr, schema: &DFSchema, target: &Target) -> Result<Expr> {
+/// A value over the rows of a query that is cast to the type of its column. A text literal for a column of bytes is the bytes that
+/// Postgres reads in it.
+fn checked(expr: Expr, input: &LogicalPlan, target: &Target) -> Result<Expr> {
     match expr {
         Expr::Alias(Alias { expr, relation, name, metadata }) => {
-            let expr = Box::new(checked(*expr, schema, target)?);
+            let expr = Box::new(checked(*expr, input, target)?);
             Ok(Expr::Alias(Alias { expr, relation, name, metadata }))
         }
         Expr::Cast(Cast { expr, field }) => {
-            let (from, to) = (expr.get_type(schema)?, field.data_type().clone());
+            if field.data_type().is_binary()
+                && let Some(text) = constant(below(&expr, input)).as_ref().and_then(|value| value.try_as_str().flatten())
+            {
+                let read = bytes_of(text).map_err(ErrorExt::into_datafusion)?;
+                let expr = Box::new(Expr::Literal(ScalarValue::Binary(Some(read)), None));
+                return Ok(Expr::Cast(Cast { expr, field }));
+            }
+            let (from, to) = (expr.get_type(input.schema())?, field.data_type().clone());
             if from.is_null() || !changes(&from, &to) {
                 return Ok(Expr::Cast(Cast { expr, field }));
             }
@@ -109,28 +109,6 @@ fn checked(expr: Expr, schema: &DFSchema, target: &Target) -> Result<Expr> {
         }
         other => Ok(other),
     }
-}
-
-/// A text literal for a column of bytes, as the bytes that Postgres reads in it; `None` for anything else.
-fn bytes(expr: &Expr, input: &LogicalPlan) -> Result<Option<Expr>> {
-    let made = match expr {
-        Expr::Alias(Alias { expr, relation, name, metadata }) => bytes(expr, input)?.map(|expr| {
-            let (relation, name, metadata) = (relation.clone(), name.clone(), metadata.clone());
-            Expr::Alias(Alias { expr: Box::new(expr), relation, name, metadata })
-        }),
-        Expr::Cast(Cast { expr, field }) if field.data_type().is_binary() => match constant(below(expr, input)) {
-            Some(
-                ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)),
-            ) => {
-                let read = bytes_of(&text).map_err(ErrorExt::into_datafusion)?;
-                let read = Box::new(Expr::Literal(ScalarValue::Binary(Some(read)), None));
-                Some(Expr::Cast(Cast { expr: read, field: Arc::clone(field) }))
-            }
-            _ => None,
-        },
-        _ => None,
-    };
-    Ok(made)
 }
 
 /// What a column of the query below is, or the expression itself.

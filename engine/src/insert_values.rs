@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::source_as_provider;
@@ -20,6 +20,7 @@ use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement as SqlStatement,
 use headwater_common::Error;
 use headwater_source::ErrorExt;
 
+use crate::known_table::KnownTable;
 use crate::label::numbered;
 use crate::syntax::inner_mut;
 
@@ -30,19 +31,19 @@ const READ: &str = "SELECT * FROM query_of_insert()";
 /// Plans a statement.
 pub(crate) async fn plan(state: &SessionState, mut statement: Statement) -> Result<LogicalPlan> {
     let Some(query) = query_with_values(&mut statement) else { return state.statement_to_plan(statement).await };
+    let lost = || Error::internal("the query of INSERT is lost").into_datafusion();
     let dialect = state.config_options().sql_parser.dialect;
-    let Statement::Statement(read) = state.sql_to_statement(READ, &dialect)? else {
-        return state.statement_to_plan(statement).await;
-    };
-    let SqlStatement::Query(read) = *read else { return state.statement_to_plan(statement).await };
-    let query = Statement::Statement(Box::new(SqlStatement::Query(Box::new(std::mem::replace(query, *read)))));
-    let rows = state.statement_to_plan(query).await?;
+    // The two queries change places.
+    let mut apart = state.sql_to_statement(READ, &dialect)?;
+    let Some(SqlStatement::Query(read)) = inner_mut(&mut apart) else { return Err(lost()) };
+    std::mem::swap(query, read);
+    let rows = state.statement_to_plan(apart).await?;
     let columns = rows.schema().columns().into_iter().enumerate();
     let named = columns.map(|(number, column)| Expr::Column(column).alias(numbered("c", number)));
     let rows = LogicalPlan::Projection(Projection::try_new(named.collect(), Arc::new(rows))?);
     let table: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(Arc::clone(rows.schema().inner())));
     let mut state = state.clone();
-    state.register_udtf(NAME, Arc::new(StandIn(Arc::clone(&table))));
+    state.register_udtf(NAME, Arc::new(KnownTable(Arc::clone(&table))));
     let stands_for = |scan: &TableScan| source_as_provider(&scan.source).is_ok_and(|found| Arc::ptr_eq(&found, &table));
     let planned = state.statement_to_plan(statement).await?.transform_up(|plan| match plan {
         LogicalPlan::TableScan(scan) if stands_for(&scan) => {
@@ -51,11 +52,7 @@ pub(crate) async fn plan(state: &SessionState, mut statement: Statement) -> Resu
         }
         other => Ok(Transformed::no(other)),
     })?;
-    if planned.transformed {
-        Ok(planned.data)
-    } else {
-        Err(Error::internal("the query of INSERT is lost").into_datafusion())
-    }
+    if planned.transformed { Ok(planned.data) } else { Err(lost()) }
 }
 
 /// The query of an INSERT that holds VALUES and is not just VALUES.
@@ -85,15 +82,5 @@ fn values(body: &SetExpr) -> usize {
         SetExpr::Values(_) => 1,
         SetExpr::SetOperation { left, right, .. } => values(left) + values(right),
         _ => 0,
-    }
-}
-
-/// A function without arguments that is this table.
-#[derive(Debug)]
-struct StandIn(Arc<dyn TableProvider>);
-
-impl TableFunctionImpl for StandIn {
-    fn call_with_args(&self, _args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
-        Ok(Arc::clone(&self.0))
     }
 }

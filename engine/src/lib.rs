@@ -35,6 +35,7 @@ mod interval_order;
 mod interval_text;
 mod json_operators;
 mod keyword_forms;
+mod known_table;
 mod label;
 mod memory;
 mod missing_table;

@@ -3,11 +3,9 @@
 //! DataFusion knows functions by one name and calls them while it plans. So each call is found in the syntax tree, its source is
 //! asked for the columns, and the call becomes one of a function that hands out what is known then.
 
-use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
@@ -17,6 +15,7 @@ use datafusion::sql::sqlparser::ast::{
 use headwater_common::{Error, Result};
 use headwater_source::{RemoteQueryTable, SourceRegistry};
 
+use crate::known_table::KnownTable;
 use crate::syntax::{inner_mut, normalized};
 
 /// A view and the texts of its arguments; an argument may be NULL.
@@ -38,7 +37,7 @@ pub(crate) async fn resolve(
     find(statement, &mut finder)?;
     for (number, call) in finder.calls.iter().enumerate() {
         let query = sources.remote(&call.source)?.view(&call.schema, &call.view, &call.arguments).await?;
-        let view = View(Arc::new(RemoteQueryTable::new(query)));
+        let view = KnownTable(Arc::new(RemoteQueryTable::new(query)));
         Arc::make_mut(state).register_udtf(&function(number), Arc::new(view));
     }
     Ok(())
@@ -129,21 +128,6 @@ fn text(value: &Expr) -> Option<Option<String>> {
             _ => None,
         },
         _ => None,
-    }
-}
-
-/// A function without arguments that is a view with its arguments.
-struct View(Arc<dyn TableProvider>);
-
-impl fmt::Debug for View {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("View").field(&self.0).finish()
-    }
-}
-
-impl TableFunctionImpl for View {
-    fn call_with_args(&self, _args: TableFunctionArgs) -> datafusion::error::Result<Arc<dyn TableProvider>> {
-        Ok(Arc::clone(&self.0))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Conditions decide before what may fail beside them is computed.
 
+use std::sync::Arc;
+
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -27,7 +29,7 @@ impl GuardConditions {
             if !matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Projection(_)) {
                 return Ok(Transformed::no(node));
             }
-            let Some(schema) = node.inputs().first().map(|input| input.schema().as_ref().clone()) else {
+            let Some(schema) = node.inputs().first().map(|input| Arc::clone(input.schema())) else {
                 return Ok(Transformed::no(node));
             };
             let names = NamePreserver::new(&node);
