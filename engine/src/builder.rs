@@ -24,11 +24,12 @@ use headwater_common::config::Config;
 use headwater_common::{Error, Result};
 use headwater_optimizer::{
     AggregateBelowJoins, BindJoin, CheckArithmetic, CopyTopN, DateBounds, DropReferencedJoins, EqualZeros, ExactInLists,
-    FirstOfSubquery, FoldContradictions, ForgetConstants, GuardedCrossJoin, GuardedFilter, GuardedFilterPushdown,
-    JoinCorrelatedAggregates, JoinOrder, KeepDistinct, KeepGroupKeys, KeepMergeKeys, KeepNarrowingCasts, KeepSortKeys,
-    MarkSubqueryValues, MergeEqualProjections, MergeSelfJoins, NullAwareInSubquery, NullableSubqueries, NumberLateralRows,
-    OneRowSubquery, PartitionWindows, PushDownCount, PushDownPlan, PushDownTopN, ReduceGroupKeys, ShareReads,
-    SliceLargeValues, SortBelowMerges, SortNestedKeys, SplitOrJoins, UngroupByKey, UnnestLateral, YieldInJoins,
+    FirstOfSubquery, FoldContradictions, ForgetConstants, GroupFloatsWhole, GuardedCrossJoin, GuardedEquijoin,
+    GuardedFilter, GuardedFilterPushdown, GuardedLeafProjections, JoinCorrelatedAggregates, JoinOrder, KeepDistinct,
+    KeepGroupKeys, KeepMergeKeys, KeepNarrowingCasts, KeepSortKeys, MarkSubqueryValues, MergeEqualProjections,
+    MergeSelfJoins, NullAwareInSubquery, NullableSubqueries, NumberLateralRows, OneRowSubquery, OnlyRow, OrderNestedNulls,
+    PartitionWindows, PushDownCount, PushDownPlan, PushDownTopN, ReduceGroupKeys, ShareReads, SliceLargeValues,
+    SortBelowMerges, SortNestedKeys, SplitOrJoins, UngroupByKey, UnnestLateral, YieldInJoins,
 };
 use headwater_source::{ConnectContext, Connector, Learning, SourceRegistry};
 use parking_lot::RwLock;
@@ -295,11 +296,13 @@ fn state(
         .with_analyzer_rule(Arc::new(EqualZeros))
         .with_analyzer_rule(Arc::new(ExactInLists))
         .with_analyzer_rule(Arc::new(KeepNarrowingCasts))
+        .with_analyzer_rule(Arc::new(OnlyRow))
         .with_analyzer_rule(Arc::new(FirstOfSubquery))
         .with_analyzer_rule(Arc::new(JoinCorrelatedAggregates))
         .with_analyzer_rule(Arc::new(UnnestLateral))
         .with_analyzer_rule(Arc::new(NumberLateralRows))
         .with_analyzer_rule(Arc::new(NullableSubqueries))
+        .with_analyzer_rule(Arc::new(OrderNestedNulls))
         .with_query_planner(Arc::new(planner));
     let on = |name: &str| !without.iter().any(|w| w == name);
     if on("push_down_top_n") {
@@ -342,9 +345,11 @@ fn register_functions(state: &mut SessionState) -> Result<()> {
 
 /// DataFusion's rules, with those replaced that may give wrong rows.
 fn rules(without: &[String]) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let replaced: [Arc<dyn OptimizerRule + Send + Sync>; 4] = [
+    let replaced: [Arc<dyn OptimizerRule + Send + Sync>; 6] = [
         Arc::new(GuardedCrossJoin::default()),
+        Arc::new(GuardedEquijoin::default()),
         Arc::new(GuardedFilter::default()),
+        Arc::new(GuardedLeafProjections::default()),
         Arc::new(KeepSortKeys::default()),
         Arc::new(KeepDistinct::default()),
     ];
@@ -394,6 +399,7 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let filters = rules.iter().position(|rule| rule.name() == "FilterPushdown(Post)").unwrap_or(rules.len());
     rules.insert(filters, Arc::new(SortNestedKeys));
     rules.insert(filters, Arc::new(KeepMergeKeys));
+    rules.insert(filters, Arc::new(GroupFloatsWhole));
     let checks = rules.iter().position(|rule| rule.name() == "SanityCheckPlan").unwrap_or(rules.len());
     rules.insert(checks, Arc::new(SortBelowMerges));
     rules

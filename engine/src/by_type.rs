@@ -1,5 +1,6 @@
-//! Operators and functions that are others for bytes and lists.
+//! Operators and functions that are others for bytes, lists and records.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
@@ -11,7 +12,7 @@ use datafusion::prelude::Expr;
 
 use crate::functions::{Known, LIST_HAS_NULL, LIST_ORDER, OCTET_LENGTH, is_list};
 
-/// Compares lists as ORDER BY sorts them, and counts the bytes of bytes.
+/// Compares lists and records as ORDER BY sorts them, and counts the bytes of bytes.
 #[derive(Debug)]
 pub(crate) struct ByType {
     functions: Known,
@@ -23,7 +24,8 @@ impl ByType {
     }
 
     fn rewritten(&self, expr: &Expr, schema: &DFSchema) -> Option<Expr> {
-        let list = |e: &Expr| e.get_type(schema).is_ok_and(|t| is_list(&t));
+        // Their nulls inside are the largest values, as ORDER BY has it.
+        let list = |e: &Expr| e.get_type(schema).is_ok_and(|t| is_list(&t) || matches!(t, DataType::Struct(_)));
         match expr {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_order(*op) && list(left) && list(right) => {
                 let order = self.functions.call(LIST_ORDER, vec![left.as_ref().clone(), right.as_ref().clone()])?;

@@ -47,6 +47,27 @@ impl CatalogProviderList for Catalogs {
     }
 }
 
+/// One catalog of a list.
+#[derive(Debug)]
+struct OneOf {
+    all: Arc<Catalogs>,
+    name: String,
+}
+
+impl CatalogProviderList for OneOf {
+    fn register_catalog(&self, _name: String, _catalog: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
+        None
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        self.all.catalog(&self.name).map(|_| self.name.clone()).into_iter().collect()
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        if name == self.name { self.all.catalog(name) } else { None }
+    }
+}
+
 /// A catalog in which `system` and `information_schema` are visible as schemas.
 #[derive(Debug)]
 pub(crate) struct WithSystem {
@@ -54,11 +75,18 @@ pub(crate) struct WithSystem {
     system: Arc<dyn SchemaProvider>,
     /// The list that holds this catalog.
     all: Weak<Catalogs>,
+    /// The source whose catalog this is; `information_schema` of another one is of all.
+    source: Option<String>,
 }
 
 impl WithSystem {
     pub(crate) fn new(inner: Arc<dyn CatalogProvider>, system: Arc<dyn SchemaProvider>, all: &Arc<Catalogs>) -> Self {
-        Self { inner, system, all: Arc::downgrade(all) }
+        Self { inner, system, all: Arc::downgrade(all), source: None }
+    }
+
+    /// The same for a source of this name.
+    pub(crate) fn of_source(self, name: &str) -> Self {
+        Self { source: Some(name.to_owned()), ..self }
     }
 }
 
@@ -72,7 +100,10 @@ impl CatalogProvider for WithSystem {
             return Some(Arc::clone(&self.system));
         }
         match self.all.upgrade() {
-            Some(all) if name == INFORMATION_SCHEMA => Some(Arc::new(InformationSchema::new(all))),
+            Some(all) if name == INFORMATION_SCHEMA => Some(match &self.source {
+                Some(name) => Arc::new(InformationSchema::new(Arc::new(OneOf { all, name: name.clone() }))),
+                None => Arc::new(InformationSchema::new(all)),
+            }),
             _ => self.inner.schema(name),
         }
     }

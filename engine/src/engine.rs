@@ -94,7 +94,7 @@ impl Sources {
         let catalog = Arc::new(SourceCatalog::new(source));
         self.catalogs.write().insert(name.to_owned(), Arc::clone(&catalog));
         let system = crate::system::schema(self);
-        let face = WithSystem::new(Arc::new(SharedCatalog(Arc::clone(&catalog))), system, &self.list);
+        let face = WithSystem::new(Arc::new(SharedCatalog(Arc::clone(&catalog))), system, &self.list).of_source(name);
         self.list.register_catalog(name.to_owned(), Arc::new(face));
         Ok(catalog)
     }

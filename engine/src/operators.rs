@@ -9,13 +9,15 @@
 //! | `date - date` | the number of days between them |
 //! | `date + interval`, `interval + date`, `date - interval` | a timestamp, moved from the beginning of that day |
 //! | `time + $1`, `time - $1` | arithmetic by the value of the parameter |
+//! | `decimal * decimal`, `decimal / decimal` | the same in 76 digits where 38 would not hold the product, or a number on the way to the quotient |
 
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, TimeUnit};
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::functions::math::power;
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::{ExprSchemable, Operator, binary_expr, cast};
 use datafusion::prelude::Expr;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
@@ -54,9 +56,49 @@ impl Operators {
             Plus if is_date(left) && interval(right) => Some(binary_expr(midnight(l), Operator::Plus, r)),
             Minus if is_date(left) && interval(right) => Some(binary_expr(midnight(l), Operator::Minus, r)),
             Plus if interval(left) && is_date(right) => Some(binary_expr(midnight(r), Operator::Plus, l)),
+            Multiply => wide_product(l, r, digits(left)?, digits(right)?),
+            Divide => wide_quotient(l, r, digits(left)?, digits(right)?),
             _ => None,
         }
     }
+}
+
+/// Precision and scale of a number that arithmetic of decimals takes as one.
+fn digits(data_type: &DataType) -> Option<(u8, i8)> {
+    match data_type {
+        DataType::Decimal128(precision, scale) => Some((*precision, *scale)),
+        DataType::Int8 | DataType::UInt8 => Some((3, 0)),
+        DataType::Int16 | DataType::UInt16 => Some((5, 0)),
+        DataType::Int32 | DataType::UInt32 => Some((10, 0)),
+        DataType::Int64 | DataType::UInt64 => Some((20, 0)),
+        _ => None,
+    }
+}
+
+/// Digits before the point that a product of 38 digits has to leave.
+const WHOLE_DIGITS: u8 = 18;
+
+/// A product whose digits after the point leave too few of 38 before it.
+fn wide_product(left: Expr, right: Expr, (p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> Option<Expr> {
+    let scale = u8::try_from(s1.checked_add(s2)?).ok()?;
+    let is_wide = p1 + p2 >= DECIMAL128_MAX_PRECISION && scale + WHOLE_DIGITS > DECIMAL128_MAX_PRECISION;
+    let wide = |expr, p, s| cast(expr, DataType::Decimal256(p, s));
+    is_wide.then(|| binary_expr(wide(left, p1, s1), Operator::Multiply, wide(right, p2, s2)))
+}
+
+/// A quotient of decimals for which the dividend gets more digits than 38 on the way. It has the type that it has otherwise.
+fn wide_quotient(left: Expr, right: Expr, (p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> Option<Expr> {
+    if s1 == 0 && s2 == 0 {
+        // Whole numbers, or nothing to gain.
+        return None;
+    }
+    let types = (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2));
+    let of = BinaryTypeCoercer::new(&types.0, &Operator::Divide, &types.1).get_result_type().ok()?;
+    let DataType::Decimal128(_, scale) = of else { return None };
+    let shifted = i16::from(p1) + i16::from(scale) - i16::from(s1) + i16::from(s2);
+    let wide = |expr, p, s| cast(expr, DataType::Decimal256(p, s));
+    let quotient = || binary_expr(wide(left, p1, s1), Operator::Divide, wide(right, p2, s2));
+    (shifted > i16::from(DECIMAL128_MAX_PRECISION)).then(|| cast(quotient(), of))
 }
 
 fn is_date(data_type: &DataType) -> bool {

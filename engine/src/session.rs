@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::catalog::TableProvider;
+use datafusion::error::DataFusionError;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::{LogicalPlan, Statement as PlanStatement};
+use datafusion::sql::parser::Statement as Parsed;
 use headwater_common::{Error, ErrorKind, Limits, Result};
-use headwater_optimizer::ExactLiterals;
+use headwater_optimizer::{ExactLiterals, FlattenSubqueries};
 use parking_lot::RwLock;
 
 use crate::catalog::OWN_CATALOG;
@@ -20,7 +22,7 @@ use crate::float_literals;
 use crate::function_hint;
 use crate::guard::balance::balance;
 use crate::guard::concat::CapFunctions;
-use crate::guard::{expansion, kinds, multisets, planning, recursion, shape, subqueries};
+use crate::guard::{expansion, kinds, multisets, planning, read_twice, recursion, shape, subqueries};
 use crate::insert_values;
 use crate::json_operators;
 use crate::models::{self, ModelStatement};
@@ -29,7 +31,7 @@ use crate::prepared::{Prepared, Work};
 use crate::run::Tries;
 use crate::scans_apart;
 use crate::source_statement::{self, SourceStatement};
-use crate::syntax::ordinals;
+use crate::syntax::{aliases, ordinals, outer_fields};
 use crate::unique_names;
 use crate::view_arguments;
 use crate::{missing_table, settled};
@@ -250,6 +252,7 @@ impl Session {
             balance(&mut statement);
             unique_names::make(&mut statement);
             multisets::check(&mut statement)?;
+            read_twice::check(&mut statement, &state)?;
             view_arguments::resolve(&mut statement, &mut state, &sources).await?;
             float_literals::mark(&mut statement)?;
             settled::mark(&mut statement);
@@ -258,24 +261,17 @@ impl Session {
             for resolve in resolvers {
                 resolve(&statement, &mut state).await?;
             }
-            let plan = match insert_values::plan(&state, statement.clone()).await {
-                Err(e) if unique_names::is_repetition(&e) => {
-                    unique_names::make_all(&mut statement);
-                    insert_values::plan(&state, statement).await
-                }
-                Err(e) if ordinals::is_unknown_key(&e) => {
-                    ordinals::spell_out(&mut statement);
-                    insert_values::plan(&state, statement).await
-                }
-                Err(e) => Err(function_hint::steady(e, &state)),
-                planned => planned,
+            let planned = planned(&state, statement.clone()).await;
+            let plan = match under_other_aliases(&planned, statement) {
+                Some(renamed) => self::planned(&state, renamed).await.or(planned),
+                None => planned,
             };
             let plan = plan.map_err(classify)?;
             recursion::check(&plan)?;
             let plan = ExactLiterals::rewrite(plan).and_then(exact_writes::make).and_then(scans_apart::make);
             let plan = plan.map_err(classify)?;
             kinds::check(&plan, &engine)?;
-            check_subqueries(&plan, &state)?;
+            let plan = computable(plan, &state)?;
             let work = match plan {
                 LogicalPlan::Statement(PlanStatement::SetVariable(set)) if asked.is_none() => {
                     Work::Set(set.variable, Some(set.value))
@@ -338,17 +334,84 @@ impl Session {
     }
 }
 
-/// Refuses sub-queries that cannot be computed. What else is wrong with a plan is said when it runs, with its parameters.
-fn check_subqueries(plan: &LogicalPlan, state: &SessionState) -> Result<()> {
-    if !subqueries::has_any(plan)? {
-        return Ok(());
+/// The plan of a statement, which is rewritten where planning fails as it stands.
+async fn planned(state: &SessionState, mut statement: Parsed) -> Result<LogicalPlan, DataFusionError> {
+    let mut again = Rewritten::default();
+    loop {
+        match insert_values::plan(state, statement.clone()).await {
+            Err(e) if again.helps(&e, &mut statement) => {}
+            planned => return planned.map_err(|e| function_hint::steady(e, state)),
+        }
     }
-    match state.optimize(plan) {
-        Ok(optimized) => subqueries::check(&optimized),
-        Err(e) => match subqueries::two_levels(plan) {
-            Some(refused) => Err(refused),
-            None if headwater_source::error::find(&e).is_some() => Err(classify(e)),
-            None => Ok(()),
+}
+
+/// The statement with other aliases of its tables, when one may have been taken for a column.
+fn under_other_aliases(planned: &Result<LogicalPlan, DataFusionError>, mut statement: Parsed) -> Option<Parsed> {
+    let renamed = match planned {
+        Ok(plan) => {
+            let fields = aliases::of_fields(plan);
+            !fields.is_empty() && aliases::rename(&mut statement, Some(&fields))
+        }
+        Err(e) => aliases::is_no_record(e) && aliases::rename(&mut statement, None),
+    };
+    renamed.then_some(statement)
+}
+
+/// Columns around a sub-query whose fields it names, at most, so that a statement is planned no more often.
+const OUTER_COLUMNS_MAX: u32 = 32;
+
+/// What of a statement was rewritten because planning failed as it stood.
+#[derive(Default)]
+struct Rewritten {
+    names: bool,
+    ordinals: bool,
+    outer_columns: u32,
+}
+
+impl Rewritten {
+    /// Whether the statement was rewritten so that this error may not come again.
+    fn helps(&mut self, error: &DataFusionError, statement: &mut Parsed) -> bool {
+        if !self.names && unique_names::is_repetition(error) {
+            unique_names::make_all(statement);
+            self.names = true;
+            return true;
+        }
+        if !self.ordinals && ordinals::is_unknown_key(error) {
+            ordinals::spell_out(statement);
+            self.ordinals = true;
+            return true;
+        }
+        self.outer_columns += 1;
+        self.outer_columns <= OUTER_COLUMNS_MAX
+            && outer_fields::column(error).is_some_and(|column| outer_fields::open(statement, &column))
+    }
+}
+
+/// The plan with sub-queries that can be computed, or why there is none. What else is wrong with it is said when it runs, with its
+/// parameters.
+fn computable(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
+    if !subqueries::has_any(&plan)? {
+        return Ok(plan);
+    }
+    let plan = FlattenSubqueries::lossy(&plan).map_err(classify)?.unwrap_or(plan);
+    let refused = match state.optimize(&plan) {
+        Ok(optimized) => match subqueries::check(&optimized) {
+            Ok(()) if subqueries::names_unknown_columns(&optimized) => None,
+            Ok(()) => return Ok(plan),
+            Err(refused) => Some(refused),
         },
+        Err(e) => match subqueries::two_levels(&plan) {
+            Some(refused) => Some(refused),
+            None if headwater_source::error::find(&e).is_some() => Some(classify(e)),
+            None => None,
+        },
+    };
+    if let Some(flat) = FlattenSubqueries::all(&plan) {
+        let checked = state.optimize(&flat).map_err(classify).and_then(|optimized| subqueries::check(&optimized));
+        match checked {
+            Ok(()) => return Ok(flat),
+            Err(reason) => tracing::debug!(%reason, plan = %flat.display_indent(), "flattened sub-queries are refused too"),
+        }
     }
+    refused.map_or(Ok(plan), Err)
 }

@@ -102,8 +102,10 @@ async fn unchanged(reading: &Reading, check: &Check) -> Result<()> {
             source.mark_stale();
         }
     })?;
-    let types = rows.iter().map(|row| row.get(1).and_then(|v| v.as_str()));
-    if types.eq(check.types.iter().map(|t| Some(t.as_str()))) {
+    // The server prints long types over several lines here and in one line elsewhere.
+    let plain = |text: &str| text.split_whitespace().collect::<String>();
+    let types = rows.iter().map(|row| row.get(1).and_then(|v| v.as_str()).map(plain));
+    if types.eq(check.types.iter().map(|t| Some(plain(t)))) {
         return Ok(());
     }
     source.mark_stale();

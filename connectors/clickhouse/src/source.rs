@@ -363,6 +363,10 @@ impl RemoteSource for ClickHouseSource {
         crate::translate::view(self, schema, view, arguments).await
     }
 
+    fn fills_omitted_columns(&self) -> bool {
+        true
+    }
+
     async fn insert(&self, table: &TableMeta, rows: SendableRecordBatchStream) -> Result<u64> {
         crate::write::insert(self, table, rows).await
     }

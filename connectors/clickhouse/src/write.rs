@@ -10,8 +10,8 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::Expr;
 use futures::StreamExt;
 use headwater_common::{Error, Result};
+use headwater_source::TableMeta;
 use headwater_source::error::rows_failed;
-use headwater_source::{ColumnMeta, TableMeta};
 use headwater_sqlgen::{ClickHouse, ClickHouseStatement, Mode, Select, Statement, Writer};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
@@ -59,11 +59,10 @@ pub(crate) async fn insert(
     let columns = written_columns(table, types.as_slice(), &first)?;
     let target = Target { source, table, columns };
     let _place = source.connections.place().await?;
-    let names = target.columns.iter().map(|(i, _)| table.columns.get(*i).map(|c| c.name().to_owned()));
     let statement = ClickHouseStatement::InsertArrow {
         schema: table.name.schema.clone(),
         table: table.name.table.clone(),
-        columns: names.flatten().collect(),
+        columns: target.columns.iter().map(|(_, name, _)| name.clone()).collect(),
     };
     let text = statement.text()?;
     let (pieces, body) = mpsc::channel::<Result<Frame<Bytes>>>(PIECES);
@@ -110,8 +109,8 @@ fn written_rows(summary: &str) -> Option<u64> {
 struct Target<'a> {
     source: &'a ClickHouseSource,
     table: &'a TableMeta,
-    /// Columns that are sent: place in the table, and type.
-    columns: Vec<(usize, ChType)>,
+    /// Columns that are sent: place in the rows, name and type.
+    columns: Vec<(usize, String, ChType)>,
 }
 
 impl Target<'_> {
@@ -159,8 +158,7 @@ impl Target<'_> {
     }
 
     fn schema(&self) -> Result<SchemaRef> {
-        let field = |(i, t): &(usize, ChType)| {
-            let name = self.table.columns.get(*i).map(ColumnMeta::name).unwrap_or_default();
+        let field = |(_, name, t): &(usize, String, ChType)| {
             let sent = sent_type(t, &self.source.config.types);
             let sent =
                 sent.map_err(|reason| Error::unsupported(format!("INSERT into {}: {name}: {reason}", self.table.name)));
@@ -171,9 +169,10 @@ impl Target<'_> {
 
     fn sent(&self, batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
         for (i, column) in batch.columns().iter().enumerate() {
-            let left_out = !self.columns.iter().any(|(sent, _)| *sent == i) && column.null_count() < column.len();
+            let left_out = !self.columns.iter().any(|(sent, ..)| *sent == i) && column.null_count() < column.len();
             if left_out {
-                let name = self.table.columns.get(i).map(ColumnMeta::name).unwrap_or_default();
+                let rows = batch.schema();
+                let name = rows.fields().get(i).map_or("", |field| field.name().as_str());
                 return Err(Error::invalid(format!(
                     "column \"{name}\" of {} takes its values from the server, at least for some rows of this statement; \
                      give a value in every row or in none",
@@ -181,8 +180,7 @@ impl Target<'_> {
                 )));
             }
         }
-        let column = |(i, t): &(usize, ChType)| {
-            let name = self.table.columns.get(*i).map(ColumnMeta::name).unwrap_or_default();
+        let column = |(i, name, t): &(usize, String, ChType)| {
             let column = batch.columns().get(*i).ok_or_else(|| Error::internal("a batch with too few columns"))?;
             if !t.nullable && column.null_count() > 0 {
                 return Err(Error::invalid(format!("column \"{name}\" of {} does not take NULL", self.table.name)));
@@ -195,27 +193,27 @@ impl Target<'_> {
     }
 }
 
-/// The columns that are sent. A computed column never is; one with a default is left to the server when no row of the first
-/// batch has a value for it.
-fn written_columns(table: &TableMeta, types: &[(String, ChType)], first: &RecordBatch) -> Result<Vec<(usize, ChType)>> {
+/// The columns that are sent: those that the statement gives, but no computed one. The server fills the others.
+fn written_columns(
+    table: &TableMeta,
+    types: &[(String, ChType)],
+    first: &RecordBatch,
+) -> Result<Vec<(usize, String, ChType)>> {
     let mut written = Vec::new();
-    for (i, (column, (_, t))) in table.columns.iter().zip(types).enumerate() {
+    for (i, field) in first.schema().fields().iter().enumerate() {
+        let known = table.columns.iter().zip(types).find(|(column, _)| column.name() == field.name());
+        let Some((column, (_, t))) = known else {
+            return Err(Error::internal(format!("{} has no column {}", table.name, field.name())));
+        };
         let kind = column.attributes.get("default_kind").map_or("", String::as_str);
-        let empty = first.columns().get(i).is_none_or(|c| c.null_count() == c.len());
-        match kind {
-            "MATERIALIZED" | "ALIAS" => continue,
-            "DEFAULT" if empty && !t.nullable => continue,
-            _ if empty && !t.nullable => {
-                return Err(Error::invalid(format!(
-                    "column \"{}\" of {} takes no NULL and has no DEFAULT; give it a value",
-                    column.name(),
-                    table.name
-                )));
-            }
-            _ => written.push((i, t.clone())),
+        if !matches!(kind, "MATERIALIZED" | "ALIAS") {
+            written.push((i, field.name().clone(), t.clone()));
         }
     }
-    Ok(written)
+    match written.is_empty() {
+        true => Err(Error::invalid(format!("INSERT into {} gives no column a value of its own", table.name))),
+        false => Ok(written),
+    }
 }
 
 async fn next(rows: &mut SendableRecordBatchStream) -> Result<Option<RecordBatch>> {

@@ -51,10 +51,19 @@ pub(crate) const TABLES: &str = "SELECT c.oid, n.nspname::pg_catalog.text, c.rel
     AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
     AND (pg_catalog.has_table_privilege(c.oid, 'SELECT') OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT'))";
 
-/// Columns of all tables in order: table, name, type, modifier, dimensions, not null, default, generated or identity always,
+/// Columns of all tables in order: table, name, type, modifier, dimensions, whether no row has a null (a constraint may be not
+/// validated, or missing in a table that inherits), default, generated or identity always,
 /// whether the collation is deterministic, the type as text, identity, number, name of the collation.
 pub(crate) const COLUMNS: &str = "SELECT a.attrelid, a.attname::pg_catalog.text, a.atttypid, a.atttypmod, \
-    a.attndims::pg_catalog.int4, a.attnotnull, pg_catalog.pg_get_expr(d.adbin, d.adrelid), \
+    a.attndims::pg_catalog.int4, \
+    a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n' \
+        AND k.conkey[1] = a.attnum AND NOT k.convalidated) \
+    AND NOT (c.relhassubclass AND EXISTS (WITH RECURSIVE parts AS (SELECT i.inhrelid FROM pg_catalog.pg_inherits i \
+            WHERE i.inhparent = c.oid UNION SELECT i.inhrelid FROM parts p JOIN pg_catalog.pg_inherits i ON i.inhparent = p.inhrelid) \
+        SELECT FROM parts p JOIN pg_catalog.pg_attribute b ON b.attrelid = p.inhrelid AND b.attname = a.attname \
+        LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = b.attrelid AND k.contype = 'n' AND k.conkey[1] = b.attnum \
+        WHERE NOT b.attnotnull OR NOT k.convalidated)), \
+    pg_catalog.pg_get_expr(d.adbin, d.adrelid), \
     (a.attgenerated <> '' OR a.attidentity = 'a'), COALESCE(l.collisdeterministic, true), \
     pg_catalog.format_type(a.atttypid, a.atttypmod), a.attidentity <> '', a.attnum, \
     CASE l.collname WHEN 'default' THEN (SELECT b.datcollate::pg_catalog.text FROM pg_catalog.pg_database b \

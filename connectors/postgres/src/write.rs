@@ -119,7 +119,7 @@ struct Rows<'a> {
 /// Each column with the type it has in the staging table.
 fn staging_columns(columns: &[(String, PgType)]) -> Vec<(String, String)> {
     let typed = |t: &PgType| match t.copy_in() {
-        CopyIn::Binary => t.name().to_owned(),
+        CopyIn::Binary => t.uncut_name().to_owned(),
         CopyIn::ViaText { staging } => staging.to_owned(),
     };
     columns.iter().map(|(name, t)| (name.clone(), typed(t))).collect()
@@ -184,7 +184,7 @@ pub(crate) async fn update(
             && let Some(Some(text)) = scalar.try_as_str()
         {
             let known = source.known(&table.name)?;
-            let name = known.types.iter().find(|(n, _)| n == column).map(|(_, t)| t.name().to_owned());
+            let name = known.types.iter().find(|(n, _)| n == column).map(|(_, t)| t.uncut_name().to_owned());
             value = headwater_sqlgen::Expr::Typed(text.to_owned(), name.unwrap_or_else(|| "text".into()).into());
         }
         changes.push((column.clone(), value));

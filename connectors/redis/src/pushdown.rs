@@ -302,7 +302,11 @@ pub(crate) fn descends(table: &Table, keys: &[SortKey]) -> Result<bool, String> 
         (Kind::SortedSet, Some(Role::Score), []) => true,
         (Kind::SortedSet, Some(Role::Rank), []) => !first.descending,
         (Kind::SortedSet, Some(Role::Score), [second]) => {
-            role(second) == Some(&Role::Member) && second.descending == first.descending
+            // Members of one score are in the order of their bytes.
+            let bytes = |c: &Column| matches!(c.data_type, DataType::Utf8 | DataType::Binary);
+            role(second) == Some(&Role::Member)
+                && table.column(&second.column).is_some_and(bytes)
+                && second.descending == first.descending
         }
         (Kind::Stream | Kind::TimeSeries, Some(Role::Timestamp), []) => true,
         _ => false,

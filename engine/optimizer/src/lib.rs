@@ -10,6 +10,8 @@
 //! | [`NullableSubqueries`] | analyzer | a sub-query that is a value may be NULL |
 //! | [`FirstOfSubquery`] | analyzer | a value of the first row of a correlated sub-query is an aggregate |
 //! | [`JoinCorrelatedAggregates`] | analyzer | aggregates of rows that other conditions than `=` find are groups of a join |
+//! | [`OnlyRow`] | analyzer | a correlated sub-query that stands for a value has one row, or the query fails |
+//! | [`FlattenSubqueries`] | of a bound plan | correlated sub-queries that nothing else computes become joins |
 //! | [`PartitionWindows`] | analyzer | windows in correlated sub-queries see the rows of one row around |
 //! | [`NumberLateralRows`] | analyzer | LATERAL with LIMIT is a join whose rows are numbered |
 //! | [`UnnestLateral`] | analyzer | LATERAL that reads no table is computed over the left side |
@@ -24,8 +26,10 @@
 //! | [`SplitOrJoins`] | logical | joins on one key or another become joins on each |
 //! | [`AggregateBelowJoins`] | logical | aggregates above a join of several sources begin at a source |
 //! | [`GuardedCrossJoin`] | logical | DataFusion's rule, without mixing joins on `=` and on `IS NOT DISTINCT FROM` |
+//! | [`GuardedEquijoin`] | logical | DataFusion's `extract_equijoin_predicate`, without joining nulls by `=` |
 //! | [`GuardedFilter`] | logical | DataFusion's `push_down_filter`, without conditions below groups that there are without rows |
 //! | [`GuardedFilterPushdown`] | physical | DataFusion's `FilterPushdown`, without mixing columns of one name |
+//! | [`GuardedLeafProjections`] | logical | DataFusion's `push_down_leaf_projections`, without failing |
 //! | [`KeepDistinct`] | logical | DataFusion's `replace_distinct_aggregate`, without leaving out what is needed |
 //! | [`KeepGroupKeys`] | logical | GROUP BY above groups of a join keeps all its keys |
 //! | [`KeepSortKeys`] | logical | DataFusion's `eliminate_duplicated_expr`, without leaving out keys of ORDER BY |
@@ -41,6 +45,8 @@
 //! | [`KeepMergeKeys`] | physical | first rows of partitions are found by all keys of the merge above |
 //! | [`GuardConditions`] | before the physical plan | conditions decide before divisions and casts beside them |
 //! | [`SortNestedKeys`] | physical | lists and records are sorted whole before LIMIT |
+//! | [`OrderNestedNulls`] | analyzer | NULLS FIRST and LAST of lists and records are about the value itself |
+//! | [`GroupFloatsWhole`] | physical | groups of floating-point keys are made whole before LIMIT |
 //! | [`SortBelowMerges`] | physical | merges have inputs in the order that they merge by |
 //! | [`ForgetConstants`] | physical | grouping sets do not inherit what is constant below them |
 //! | [`YieldInJoins`] | physical | joins give other queries a turn |
@@ -61,10 +67,13 @@ mod exact_in_lists;
 mod exact_literals;
 mod fold_contradictions;
 mod forget_constants;
+mod group_floats_whole;
 mod guard_conditions;
 mod guarded_cross_join;
+mod guarded_equijoin;
 mod guarded_filter;
 mod guarded_filter_pushdown;
+mod guarded_leaf_projections;
 mod join_order;
 mod keep_distinct;
 mod keep_group_keys;
@@ -78,6 +87,7 @@ mod merge_self_joins;
 mod null_aware_in_subquery;
 mod nullable_subqueries;
 mod one_row_subquery;
+mod order_nested_nulls;
 #[cfg(test)]
 mod plan_tests;
 mod push_down_count;
@@ -99,7 +109,10 @@ pub use bind_join::BindJoin;
 pub use check_arithmetic::CheckArithmetic;
 pub use copy_top_n::CopyTopN;
 pub use correct_estimates::CorrectEstimates;
-pub use correlated::{FirstOfSubquery, JoinCorrelatedAggregates, NumberLateralRows, PartitionWindows, UnnestLateral};
+pub use correlated::{
+    FirstOfSubquery, FlattenSubqueries, JoinCorrelatedAggregates, NumberLateralRows, OnlyRow, PartitionWindows,
+    UnnestLateral,
+};
 pub use date_bounds::DateBounds;
 pub use drop_referenced_joins::DropReferencedJoins;
 pub use equal_zeros::EqualZeros;
@@ -107,10 +120,13 @@ pub use exact_in_lists::ExactInLists;
 pub use exact_literals::{ExactLiterals, bytes_of, rewrite_named};
 pub use fold_contradictions::FoldContradictions;
 pub use forget_constants::ForgetConstants;
+pub use group_floats_whole::GroupFloatsWhole;
 pub use guard_conditions::GuardConditions;
 pub use guarded_cross_join::GuardedCrossJoin;
+pub use guarded_equijoin::GuardedEquijoin;
 pub use guarded_filter::GuardedFilter;
 pub use guarded_filter_pushdown::GuardedFilterPushdown;
+pub use guarded_leaf_projections::GuardedLeafProjections;
 pub use join_order::JoinOrder;
 pub use keep_distinct::KeepDistinct;
 pub use keep_group_keys::KeepGroupKeys;
@@ -123,6 +139,7 @@ pub use merge_self_joins::MergeSelfJoins;
 pub use null_aware_in_subquery::NullAwareInSubquery;
 pub use nullable_subqueries::NullableSubqueries;
 pub use one_row_subquery::OneRowSubquery;
+pub use order_nested_nulls::OrderNestedNulls;
 pub use push_down_count::PushDownCount;
 pub use push_down_plan::{KeptPart, PushDownPlan};
 pub use push_down_top_n::PushDownTopN;

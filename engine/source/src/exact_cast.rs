@@ -3,9 +3,11 @@
 //! Arrow's casts round digits that a decimal has no room for, and cut fractions and times. Where a value must arrive as it was
 //! given, as in INSERT and in parameters, a value that would be another one is an error.
 
-use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{DECIMAL256_MAX_PRECISION, DECIMAL256_MAX_SCALE, DataType, IntervalUnit, TimeUnit};
+use datafusion::arrow::datatypes::{
+    DECIMAL256_MAX_PRECISION, DECIMAL256_MAX_SCALE, DataType, Float32Type, Float64Type, IntervalUnit, TimeUnit,
+};
 use datafusion::arrow::error::ArrowError;
 
 use crate::arrow_types::decimal_places;
@@ -23,6 +25,14 @@ pub enum Inexact {
 pub fn exact_cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Inexact> {
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let made = cast_with_options(array, to, &strict).map_err(Inexact::Refused)?;
+    if let (Some(wide), Some(narrow)) = (array.as_primitive_opt::<Float64Type>(), made.as_primitive_opt::<Float32Type>()) {
+        // Its digits are rounded by nature; a number does not become infinite.
+        let lost = wide
+            .iter()
+            .zip(narrow)
+            .any(|(wide, narrow)| wide.is_some_and(f64::is_finite) && !narrow.is_some_and(f32::is_finite));
+        return if lost { Err(Inexact::Changed) } else { Ok(made) };
+    }
     let Some(common) = compared_in(array.data_type(), to) else { return Ok(made) };
     let in_common = |array: &ArrayRef| cast_with_options(array, &common, &strict);
     match (in_common(array), in_common(&made)) {
@@ -68,6 +78,7 @@ pub fn changes(from: &DataType, to: &DataType) -> bool {
         (T::Interval(from), T::Interval(to)) => from != to && *to != IntervalUnit::MonthDayNano,
         (from, to) if from.is_floating() && whole(to) => true,
         (from, to) if from.is_integer() && to.is_floating() => true,
+        (T::Float64, T::Float32) => true,
         (from, to) if from.is_string() => to.is_decimal() || matches!(to, T::Timestamp(..)),
         (from, to) if whole(from) && whole(to) => decimal_places(from) > decimal_places(to),
         (T::List(from) | T::LargeList(from) | T::FixedSizeList(from, _), T::List(to) | T::LargeList(to)) => {
@@ -111,6 +122,7 @@ mod tests {
             (texts("2024-01-01T00:00:00.0000001"), micros(TimeUnit::Microsecond)),
             (nanos(1_001), micros(TimeUnit::Microsecond)),
             (nanos(1_001), DataType::Date32),
+            (floats(1e300), DataType::Float32),
         ] {
             assert!(matches!(exact_cast(&array, &to), Err(Inexact::Changed)), "{array:?} as {to}");
         }
@@ -118,6 +130,8 @@ mod tests {
             (decimal(1010, 6, 3), money.clone()),
             (decimal(1000, 6, 3), DataType::Int64),
             (floats(2.0), DataType::Int64),
+            (floats(0.1), DataType::Float32),
+            (floats(f64::INFINITY), DataType::Float32),
             (floats(0.1), money.clone()),
             (texts("1.50"), money.clone()),
             (texts("2024-01-01T00:00:00.5"), micros(TimeUnit::Microsecond)),

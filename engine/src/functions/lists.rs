@@ -31,8 +31,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: LIST_ORDER,
         usage: "list_order(array, array)",
-        description: "-1, 0 or 1 when the first array comes before, with or after the second; a null is the largest element.",
-        coerce: two_lists,
+        description: "-1, 0 or 1 when the first array or record comes before, with or after the second; a null is the largest element.",
+        coerce: |types| two_lists(types).or_else(|| two_records(types)),
         returns: |_| DataType::Int32,
         compute: order,
     },
@@ -47,9 +47,18 @@ fn two_lists(types: &[DataType]) -> Option<Vec<DataType>> {
     Some(vec![list.clone(), list])
 }
 
+/// Records of one type.
+fn two_records(types: &[DataType]) -> Option<Vec<DataType>> {
+    let [one @ DataType::Struct(_), other @ DataType::Struct(_)] = types else { return None };
+    comparison_coercion(one, other).map(|record| vec![record; 2])
+}
+
 fn order(arrays: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
     let [one, other] = arrays else { return Err(missing()) };
     let same_zeros = |array: &ArrayRef| -> Result<ArrayRef> {
+        if array.as_struct_opt().is_some() {
+            return Ok(Arc::clone(array));
+        }
         let list = list(array)?;
         let DataType::List(field) = list.data_type() else { return Err(missing()) };
         let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());

@@ -3,6 +3,7 @@
 mod age;
 mod at_time_zone;
 mod buckets;
+mod choosing;
 mod clock;
 mod differences;
 mod interval_parts;
@@ -11,6 +12,7 @@ mod list_any;
 mod list_has_null;
 mod lists;
 mod numbers;
+mod orderly;
 mod regex_parts;
 mod regex_syntax;
 mod round;
@@ -65,6 +67,8 @@ pub(crate) fn all() -> Vec<ScalarUDF> {
     all.extend(session::all());
     all.extend(buckets::all());
     all.extend(round::all());
+    all.extend(orderly::all());
+    all.push(choosing::function());
     all.extend([clock::function(), unchanged::function(), at_time_zone::function(), list_has_null::function()]);
     all
 }

@@ -6,6 +6,7 @@
 //! | [`expansion::check`] | WITH queries and grouping sets once they are expanded | one pass over the syntax tree |
 //! | [`balance::balance`] | depth of long AND / OR chains | balanced trees, which mean the same |
 //! | [`multisets::check`] | set operations that would not count duplicates | refused |
+//! | [`read_twice::check`] | queries of WITH that would have other values in each place | refused |
 //! | [`planning::run`] | stack and time of planning | a thread with a large stack, a deadline |
 //! | [`kinds::check`] | what a statement may do | an allow-list over its plan |
 //! | [`recursion::check`] | columns of recursive queries that would lose digits | refused |
@@ -19,6 +20,7 @@ pub(crate) mod expansion;
 pub(crate) mod kinds;
 pub(crate) mod multisets;
 pub(crate) mod planning;
+pub(crate) mod read_twice;
 pub(crate) mod recursion;
 pub(crate) mod shape;
 mod sizes;

@@ -28,6 +28,25 @@ pub(crate) fn check(plan: &LogicalPlan) -> Result<()> {
     }
 }
 
+/// Whether a plan names a column that no input of its node has: DataFusion has made a join of a sub-query in a place where that
+/// cannot be, and does not look.
+pub(crate) fn names_unknown_columns(plan: &LogicalPlan) -> bool {
+    let mut unknown = false;
+    let looked = plan.apply_with_subqueries(|node| {
+        let inputs = node.inputs();
+        if inputs.is_empty() || matches!(node, LogicalPlan::Dml(_) | LogicalPlan::Subquery(_) | LogicalPlan::Extension(_)) {
+            return Ok(TreeNodeRecursion::Continue);
+        }
+        let known = |column: &datafusion::common::Column| inputs.iter().any(|input| input.schema().has_column(column));
+        node.apply_expressions(|expr| {
+            unknown |= !expr.column_refs().into_iter().all(known);
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(if unknown { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    looked.is_ok() && unknown
+}
+
 /// Why a bound plan with sub-queries could not be optimized, if it is for a reference over two levels.
 pub(crate) fn two_levels(plan: &LogicalPlan) -> Option<Error> {
     let mut found = None;

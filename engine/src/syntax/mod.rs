@@ -1,5 +1,6 @@
 //! Statements that the parser or DataFusion's planner reads otherwise than SQL says, put right in the syntax tree.
 
+pub(crate) mod aliases;
 mod any_all;
 mod assignments;
 mod between;
@@ -13,6 +14,7 @@ mod intervals;
 mod like_escape;
 mod operators;
 pub(crate) mod ordinals;
+pub(crate) mod outer_fields;
 mod own_casts;
 mod precedence;
 mod procedures;

@@ -5,7 +5,8 @@
 //! | bool, int2, int4, int8, float4, float8 | Boolean, Int16, Int32, Int64, Float32, Float64 |
 //! | oid, xid, cid, reg... / xid8 | UInt32 / UInt64 |
 //! | numeric(p, s) | Decimal128 up to p = 38, Decimal256 up to 76 |
-//! | numeric | Utf8, exact (option `numeric`) |
+//! | numeric | Decimal128(38, 20) (option `numeric`); a value that does not fit is an error |
+//! | numeric(p, s), p above 76 | Utf8 |
 //! | money | Decimal128(19, 2) |
 //! | text, varchar, char, name, citext, xml, json, jsonb, uuid, inet, cidr, macaddr, bit, varbit, timetz, "char" | Utf8 |
 //! | bytea | Binary |

@@ -358,7 +358,14 @@ fn from_digits(
     let left = rest.len();
     let digits = &buffer[..80 - left];
     let point = digits.len() as i64 - i64::from(scale);
-    put_decimal(out, negative, digits, point, i64::from(scale.max(0)), places_max)
+    let mut places = i64::from(scale.max(0));
+    if places_max.is_none() {
+        // A column without a declared scale shows each value with the digits that it has.
+        let zeros = digits.iter().rev().take_while(|d| **d == b'0').count();
+        let shown = if zeros == digits.len() { 0 } else { places - zeros as i64 };
+        places = shown.max(0);
+    }
+    put_decimal(out, negative, digits, point, places, places_max)
 }
 
 #[cfg(test)]

@@ -4,15 +4,21 @@ use headwater_common::config::{OptionSpec, Options};
 use headwater_common::{Error, Result};
 
 /// What a `numeric` without a declared precision (or one too wide for `Decimal256`) becomes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NumericMode {
     /// `Utf8`, exactly as Postgres prints it.
-    #[default]
     Text,
     /// `Decimal128` (precision up to 38) or `Decimal256` (up to 76). A value that does not fit exactly is an error.
     Decimal(u8, i8),
     /// `Float64`, the nearest to the value.
     Float8,
+}
+
+impl Default for NumericMode {
+    /// The digits that the server itself computes of quotients and averages down to a ten thousandth: 20 after the point.
+    fn default() -> Self {
+        Self::Decimal(38, 20)
+    }
 }
 
 /// What a value becomes that its Arrow type cannot hold.
@@ -56,8 +62,8 @@ impl TypeOptions {
     pub const SPECS: [OptionSpec; 4] = [
         OptionSpec {
             name: "numeric",
-            default: Some("text"),
-            description: "Type of numeric columns without a declared precision: text, float8 or decimal(p,s).",
+            default: Some("decimal(38,20)"),
+            description: "Type of numeric columns without a declared precision: decimal(p,s), float8 or text.",
             secret: false,
         },
         OptionSpec {
@@ -88,7 +94,7 @@ impl TypeOptions {
             "text" => NumericMode::Text,
             "float8" => NumericMode::Float8,
             other => decimal(other).ok_or_else(|| {
-                wrong("numeric", "text, float8 or decimal(p,s) with precision 1 to 76 and scale 0 to precision")
+                wrong("numeric", "decimal(p,s) with precision 1 to 76 and scale 0 to precision, float8 or text")
             })?,
         };
         let numeric_special = match text("numeric_special").as_str() {

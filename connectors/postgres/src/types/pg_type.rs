@@ -156,6 +156,16 @@ impl PgType {
         &self.name
     }
 
+    /// The type's name for values of any length. `character` and `bit` without a length are those of one character and one bit,
+    /// and cut what is longer; a column's own length is looked at when the value is assigned to it.
+    pub fn uncut_name(&self) -> &str {
+        match &*self.name {
+            "character" => "pg_catalog.bpchar",
+            "bit" => "pg_catalog.varbit",
+            other => other,
+        }
+    }
+
     /// Type modifier, -1 for none; for a domain, that of the base type.
     pub fn typmod(&self) -> i32 {
         self.typmod

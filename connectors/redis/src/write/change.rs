@@ -8,7 +8,7 @@ use headwater_common::{Error, Result};
 use headwater_source::TableMeta;
 use redis::Value;
 
-use super::row::{json_value, texts};
+use super::row::{is_time_to_live, json_value, texts};
 use super::transaction::{Check, Step, transact};
 use crate::commands::Command;
 use crate::cursor::all_keys;
@@ -156,7 +156,17 @@ pub(crate) async fn update(
             key,
         };
         let steps: Vec<Step> = keys.into_iter().map(step).collect();
-        for answers in transact(source, steps).await?.unwrap_or_default() {
+        let named: Vec<Vec<u8>> = steps.iter().map(|step| step.key.clone()).collect();
+        for (answers, key) in transact(source, steps).await?.unwrap_or_default().into_iter().zip(named) {
+            if kind == Kind::Json && answers.iter().any(|answer| matches!(answer, Value::Nil)) {
+                let key = String::from_utf8_lossy(&key).into_owned();
+                let message = format!(
+                    "UPDATE of {}: the document of key \"{key}\" is no object, so it has no member to set; others of the statement \
+                     may have been changed",
+                    table.name
+                );
+                return Err(Error::invalid(message).from_source(&source.name));
+            }
             if let Some(Value::ServerError(e)) = answers.iter().find(|a| matches!(a, Value::ServerError(_))) {
                 return Err(refused(&source.name, e));
             }
@@ -196,9 +206,14 @@ fn change(table: &Table, name: &str, value: &Expr) -> Result<Change> {
             make("JSON.SET", vec![format!("$.{field}").into_bytes(), json.into_bytes()])
         }
         (Role::TimeToLive, _, None) => make("PERSIST", Vec::new()),
-        (Role::TimeToLive, _, Some(ms)) if !ms.starts_with(b"-") && ms != b"0" => make("PEXPIRE", vec![ms]),
+        (Role::TimeToLive, _, Some(ms)) if is_expiry(&ms) => make("PEXPIRE", vec![ms]),
         _ => Err(unsupported("cannot be set to this value")),
     }
+}
+
+/// Whether a text is a time to live.
+fn is_expiry(ms: &[u8]) -> bool {
+    std::str::from_utf8(ms).ok().and_then(|text| text.parse().ok()).is_some_and(is_time_to_live)
 }
 
 /// The value of an expression without columns.

@@ -3,6 +3,7 @@
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
+use headwater_common::clock::unix_micros;
 use headwater_common::{Error, Result};
 use serde_json::Value as Json;
 
@@ -59,6 +60,11 @@ fn number(value: f64) -> String {
     }
 }
 
+/// Whether the server takes so many milliseconds from now on: the time that they end is a number of milliseconds, too.
+pub(super) fn is_time_to_live(ms: i64) -> bool {
+    ms > 0 && ms < i64::MAX - unix_micros() / 1_000
+}
+
 impl Cells<'_> {
     fn text(&self, wanted: &Role, row: usize) -> Option<&[u8]> {
         let (_, _, texts) = self.columns.iter().find(|(c, ..)| c.role == *wanted)?;
@@ -76,7 +82,7 @@ impl Cells<'_> {
             let is_made = matches!(
                 column.role,
                 Role::Memory | Role::Rank | Role::Index | Role::EntryId | Role::Timestamp | Role::Count | Role::Length
-            );
+            ) || column.role == Role::Type;
             if is_made && array.is_valid(row) {
                 let message =
                     format!("column \"{}\" of {} is made by the server; leave it out", column.name, self.table.name);
@@ -146,9 +152,10 @@ impl Cells<'_> {
         let Some((_, array, _)) = self.columns.iter().find(|(c, ..)| c.role == Role::TimeToLive) else { return Ok(None) };
         let times = array.as_primitive::<Int64Type>();
         match times.is_valid(row).then(|| times.value(row)) {
-            Some(ms) if ms <= 0 => {
-                Err(Error::invalid(format!("column \"_ttl\" of {} must be more than 0 milliseconds", self.table.name)))
-            }
+            Some(ms) if !is_time_to_live(ms) => Err(Error::invalid(format!(
+                "column \"_ttl\" of {} must be more than 0 milliseconds, and end in a time that there is",
+                self.table.name
+            ))),
             ms => Ok(ms),
         }
     }
@@ -174,6 +181,13 @@ impl Cells<'_> {
     fn document(&self, row: usize) -> Result<Vec<u8>> {
         let bad = || Error::invalid(format!("INSERT into {}: a value is no JSON", self.table.name));
         if let Some(document) = self.text(&Role::Document, row) {
+            let member = self.columns.iter().find(|(c, _, texts)| matches!(c.role, Role::Field(_)) && texts.is_valid(row));
+            if let Some((member, ..)) = member {
+                return Err(Error::invalid(format!(
+                    "INSERT into {}: a row gives the whole document and also \"{}\" of it; give one of them",
+                    self.table.name, member.name
+                )));
+            }
             let text = std::str::from_utf8(document).map_err(|_| bad())?;
             return if crate::json::is_json(text) { Ok(document.to_vec()) } else { Err(bad()) };
         }

@@ -143,7 +143,7 @@ impl Joined {
 }
 
 /// The plan with the result of a window function as one more column.
-fn with_number(plan: LogicalPlan, function: Expr, name: &str) -> Result<LogicalPlan> {
+pub(super) fn with_number(plan: LogicalPlan, function: Expr, name: &str) -> Result<LogicalPlan> {
     let mut columns: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();
     let window = Window::try_new(vec![function], Arc::new(plan))?;
     let (qualifier, field) = window.schema.qualified_field(columns.len());

@@ -57,7 +57,12 @@ fn texts(
         true => left.expr.clone(),
         false => database.byte_order(left.expr.clone())?,
     };
-    Ok(Expr::compare(first, operator, right.expr.clone()))
+    // The server may group or sort one side alone, by the collation of its own that it has.
+    let second = match b.deterministic || right.constant.is_some() {
+        true => right.expr.clone(),
+        false => database.byte_order(right.expr.clone())?,
+    };
+    Ok(Expr::compare(first, operator, second))
 }
 
 /// Only equality with a value that is neither zero nor NaN is the same.

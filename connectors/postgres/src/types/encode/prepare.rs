@@ -46,7 +46,9 @@ fn values(pg_type: &PgType, array: &ArrayRef) -> Result<Values, Fault> {
         PgKind::Money => Values::Money(hundredths(array)?),
         PgKind::Bytea | PgKind::Ewkb => Values::Binary(binary(array)?.as_binary().clone()),
         PgKind::Date | PgKind::Time | PgKind::Timestamp | PgKind::TimestampTz | PgKind::Interval => {
-            return times(pg_type.kind(), array);
+            let values = times(pg_type.kind(), array)?;
+            keeps_digits(&values, pg_type.typmod())?;
+            return Ok(values);
         }
         PgKind::Jsonb => Values::Jsonb(texts(array)?.as_string().clone()),
         PgKind::Uuid => return uuids(array),
@@ -84,6 +86,19 @@ fn values(pg_type: &PgType, array: &ArrayRef) -> Result<Values, Fault> {
         | PgKind::Enum(_)
         | PgKind::Other => Values::Text(texts(array)?.as_string().clone()),
     })
+}
+
+/// Whether a column with that many fractional digits of seconds keeps these times; the server would round them.
+fn keeps_digits(values: &Values, typmod: i32) -> Result<(), Fault> {
+    let Some(unit) = u32::try_from(typmod).ok().filter(|digits| *digits < 6).map(|digits| 10_i64.pow(6 - digits)) else {
+        return Ok(());
+    };
+    let kept = match values {
+        Values::Time(times) => times.iter().flatten().all(|time| time % unit == 0),
+        Values::Timestamp(times) => times.iter().flatten().all(|time| time % unit == 0),
+        _ => true,
+    };
+    if kept { Ok(()) } else { Err(Fault::Write("a time has more fractional digits than the column keeps")) }
 }
 
 /// A cast that fails instead of making nulls. Its own message could hold a value, so it is not shown.
