@@ -27,7 +27,7 @@ use headwater_optimizer::{
     FirstOfSubquery, FoldContradictions, ForgetConstants, GroupFloatsWhole, GuardedCrossJoin, GuardedEquijoin,
     GuardedFilter, GuardedFilterPushdown, GuardedLeafProjections, JoinCorrelatedAggregates, JoinOrder, KeepDistinct,
     KeepGroupKeys, KeepMergeKeys, KeepNarrowingCasts, KeepSortKeys, MarkSubqueryValues, MergeEqualProjections,
-    MergeSelfJoins, NullAwareInSubquery, NullableSubqueries, NumberLateralRows, OneRowSubquery, OnlyRow, OrderNestedNulls,
+    MergeSelfJoins, NullAwareInSubquery, NullableSubqueries, NumberLateralRows, OneRowSubquery, OrderNestedNulls,
     PartitionWindows, PushDownCount, PushDownPlan, PushDownTopN, ReduceGroupKeys, ShareReads, SliceLargeValues,
     SortBelowMerges, SortNestedKeys, SplitOrJoins, UngroupByKey, UnnestLateral, YieldInJoins,
 };
@@ -296,7 +296,6 @@ fn state(
         .with_analyzer_rule(Arc::new(EqualZeros))
         .with_analyzer_rule(Arc::new(ExactInLists))
         .with_analyzer_rule(Arc::new(KeepNarrowingCasts))
-        .with_analyzer_rule(Arc::new(OnlyRow))
         .with_analyzer_rule(Arc::new(FirstOfSubquery))
         .with_analyzer_rule(Arc::new(JoinCorrelatedAggregates))
         .with_analyzer_rule(Arc::new(UnnestLateral))

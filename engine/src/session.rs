@@ -10,7 +10,7 @@ use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::{LogicalPlan, Statement as PlanStatement};
 use datafusion::sql::parser::Statement as Parsed;
 use headwater_common::{Error, ErrorKind, Limits, Result};
-use headwater_optimizer::{ExactLiterals, FlattenSubqueries};
+use headwater_optimizer::{ExactLiterals, FlattenSubqueries, OnlyRow};
 use parking_lot::RwLock;
 
 use crate::catalog::OWN_CATALOG;
@@ -394,24 +394,29 @@ fn computable(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
         return Ok(plan);
     }
     let plan = FlattenSubqueries::lossy(&plan).map_err(classify)?.unwrap_or(plan);
-    let refused = match state.optimize(&plan) {
-        Ok(optimized) => match subqueries::check(&optimized) {
-            Ok(()) if subqueries::names_unknown_columns(&optimized) => None,
-            Ok(()) => return Ok(plan),
-            Err(refused) => Some(refused),
-        },
-        Err(e) => match subqueries::two_levels(&plan) {
-            Some(refused) => Some(refused),
-            None if headwater_source::error::find(&e).is_some() => Some(classify(e)),
-            None => None,
-        },
-    };
-    if let Some(flat) = FlattenSubqueries::all(&plan) {
-        let checked = state.optimize(&flat).map_err(classify).and_then(|optimized| subqueries::check(&optimized));
-        match checked {
-            Ok(()) => return Ok(flat),
-            Err(reason) => tracing::debug!(%reason, plan = %flat.display_indent(), "flattened sub-queries are refused too"),
+    let Err(refused) = computed(&plan, state) else { return Ok(plan) };
+    for other in [OnlyRow::apply(&plan).ok().flatten(), FlattenSubqueries::all(&plan)].into_iter().flatten() {
+        match computed(&other, state) {
+            Ok(()) => return Ok(other),
+            Err(reason) => {
+                tracing::debug!(?reason, plan = %other.display_indent(), "rewritten sub-queries are refused too")
+            }
         }
     }
     refused.map_or(Ok(plan), Err)
+}
+
+/// Whether every sub-query of a plan becomes a part of it that can be computed; if not, what to say of it.
+fn computed(plan: &LogicalPlan, state: &SessionState) -> Result<(), Option<Error>> {
+    match state.optimize(plan) {
+        Ok(optimized) => match subqueries::check(&optimized) {
+            Ok(()) if subqueries::names_unknown_columns(&optimized) => Err(None),
+            checked => checked.map_err(Some),
+        },
+        Err(e) => Err(match subqueries::two_levels(plan) {
+            Some(refused) => Some(refused),
+            None if headwater_source::error::find(&e).is_some() => Some(classify(e)),
+            None => None,
+        }),
+    }
 }

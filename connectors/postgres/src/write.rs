@@ -54,7 +54,7 @@ pub(crate) async fn insert(source: &PostgresSource, table: &TableMeta, mut rows:
     let rows = Rows { table, given: &given, written: &written, first, more: rows };
     let mut count = copy_rows(source, client, &copy, columns.clone(), rows).await?;
     if staged {
-        let pairs = columns.iter().map(|(name, t)| (name.clone(), t.name().to_owned()));
+        let pairs = columns.iter().map(|(name, t)| (name.clone(), t.uncut_name().to_owned()));
         let insert = Statement::InsertFromStaging {
             schema: table.name.schema.clone(),
             table: table.name.table.clone(),

@@ -10,7 +10,7 @@
 //! | [`NullableSubqueries`] | analyzer | a sub-query that is a value may be NULL |
 //! | [`FirstOfSubquery`] | analyzer | a value of the first row of a correlated sub-query is an aggregate |
 //! | [`JoinCorrelatedAggregates`] | analyzer | aggregates of rows that other conditions than `=` find are groups of a join |
-//! | [`OnlyRow`] | analyzer | a correlated sub-query that stands for a value has one row, or the query fails |
+//! | [`OnlyRow`] | of a bound plan | a correlated sub-query that stands for a value has one row, or the query fails |
 //! | [`FlattenSubqueries`] | of a bound plan | correlated sub-queries that nothing else computes become joins |
 //! | [`PartitionWindows`] | analyzer | windows in correlated sub-queries see the rows of one row around |
 //! | [`NumberLateralRows`] | analyzer | LATERAL with LIMIT is a join whose rows are numbered |

@@ -210,3 +210,15 @@ async fn final_reads_what_merges_would_leave() {
     assert_eq!(table(&merged, &format!("SELECT v FROM ch.{name}.r WHERE v <> 'new'")).await, ["b"]);
     assert_eq!(table(&merged, &format!("SELECT count(*) FROM ch.{name}.r")).await, ["2"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn named_tuples_are_read_by_statements_of_their_own() {
+    let sql = "CREATE TABLE t (id Int32, tu Tuple(a Int32, b Nullable(String)), l Array(Tuple(x Int32, y String))) \
+        ENGINE = MergeTree ORDER BY id;\nINSERT INTO t VALUES (1, (1, 'x'), [(1, 'p')]), (2, (2, NULL), []);\n";
+    let database = ClickHouseDatabase::create(sql).await;
+    let (session, name) = (database.session().await, database.name());
+    for end in ["ORDER BY id LIMIT 2", "WHERE id IN (SELECT id FROM ch.NAME.t) ORDER BY id"] {
+        let sql = format!("SELECT id, tu, l FROM ch.NAME.t {end}").replace("NAME", name);
+        assert_eq!(table(&session, &sql).await.len(), 2, "{sql}");
+    }
+}

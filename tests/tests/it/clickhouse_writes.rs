@@ -115,3 +115,16 @@ async fn a_change_that_is_not_exact_is_refused() {
     }
     assert_eq!(database.text("SELECT count() FROM t WHERE name IS NULL").await.trim(), "10");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_that_are_left_out_are_filled_by_the_server() {
+    let sql = "CREATE TABLE d (id Int32, a Int32 DEFAULT 7, n Nullable(Int32) DEFAULT 4, v Variant(Int32, String), l Array(Int32)) \
+        ENGINE = MergeTree ORDER BY id;\n";
+    let database = ClickHouseDatabase::create(sql).await;
+    let (session, name) = (database.session().await, database.name());
+    assert_eq!(affected(&session, &format!("INSERT INTO ch.{name}.d (id) VALUES (1)")).await, 1);
+    assert_eq!(affected(&session, &format!("INSERT INTO ch.{name}.d (n, id) VALUES (NULL, 2)")).await, 1);
+    assert_eq!(database.lines("SELECT * FROM d ORDER BY id").await, ["1\t7\t4\t\\N\t[]", "2\t7\t\\N\t\\N\t[]"]);
+    let (_, text) = refused(&session, &format!("INSERT INTO ch.{name}.d (id, a) VALUES (3, NULL)")).await;
+    assert!(text.contains("does not take NULL"), "{text}");
+}

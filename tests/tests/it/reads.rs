@@ -156,3 +156,28 @@ async fn a_query_sees_one_moment_of_the_database() {
         moving.await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_that_hold_nulls_in_spite_of_not_null_are_read() {
+    let not_valid = "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, NULL), (2, 5); \
+        ALTER TABLE t ADD CONSTRAINT t_v NOT NULL v NOT VALID;";
+    let not_inherited = "CREATE TABLE t (id int, v int NOT NULL); CREATE TABLE child () INHERITS (t); \
+        ALTER TABLE child ALTER v DROP NOT NULL; INSERT INTO t VALUES (2, 5); INSERT INTO child VALUES (1, NULL);";
+    for (server, sql) in SERVERS.into_iter().zip([not_inherited, not_valid]) {
+        let database = TestDatabase::create(server, sql).await;
+        let session = session(&database).await;
+        assert_eq!(table(&session, "SELECT id FROM pg.public.t WHERE v IS NULL").await, ["1"], "{server}");
+        assert_eq!(table(&session, "SELECT id FROM pg.public.t WHERE v IS NOT NULL").await, ["2"], "{server}");
+        assert_eq!(table(&session, "SELECT id, v FROM pg.public.t").await, ["1|NULL", "2|5"], "{server}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_of_a_collation_that_finds_others_equal_keep_their_rows() {
+    let sql = "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false); \
+        CREATE TABLE t (id int PRIMARY KEY, ci text COLLATE ci); INSERT INTO t VALUES (1, 'Abc'), (2, 'aBC'), (3, 'abd'), (5, 'ABD'); ANALYZE t;";
+    let database = TestDatabase::create(SERVERS[0], sql).await;
+    let session = session(&database).await;
+    let found = table(&session, "SELECT id FROM pg.public.t WHERE ci IN (SELECT ci FROM pg.public.t WHERE id < 3)").await;
+    assert_eq!(found, ["1", "2"]);
+}

@@ -208,3 +208,34 @@ async fn updates_change_what_the_filter_says() {
         assert_eq!(kind, ErrorKind::Unsupported, "{sql}: {text}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_would_not_do_is_refused_before_anything_is_written() {
+    let (database, session) = setup(false).await;
+    let mut client = database.client();
+    for sql in [
+        "INSERT INTO r.public.h (id, n, _ttl) VALUES (1, 1, 5000), (2, 1, 9223372036854775807)",
+        "INSERT INTO r.public.h (id, n, _type) VALUES (1, 1, 'string')",
+    ] {
+        let (kind, text) = refused(&session, sql).await;
+        assert_eq!(kind, ErrorKind::InvalidInput, "{sql}: {text}");
+    }
+    assert_eq!(client.run(&["DBSIZE"]), Answer::Int(0));
+    client.run(&["JSON.SET", "j:3", "$", "[1,2]"]);
+    let (_, text) = refused(&session, "UPDATE r.public.j SET n = 1 WHERE id = '3'").await;
+    assert!(text.contains("\"j:3\" is no object"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_that_are_numbers_are_ordered_as_numbers() {
+    let database = RedisDatabase::create("");
+    let mut options = database.options().with("discover", "false");
+    for (part, value) in [("key", "z:{id}"), ("type", "zset"), ("columns", "id TEXT, member BIGINT")] {
+        options = options.with(&format!("tables.z.{part}"), value);
+    }
+    let session = session_with(&options).await;
+    let sql = "INSERT INTO r.public.z (id, member, score) VALUES ('a', 10, 1), ('a', 9, 1), ('a', 100, 1), ('a', -1, 2)";
+    assert_eq!(affected(&session, sql).await, 4);
+    let sql = "SELECT member, score FROM r.public.z WHERE id = 'a' ORDER BY score, member LIMIT 2";
+    assert_eq!(table(&session, sql).await, ["10|1", "9|1"]);
+}

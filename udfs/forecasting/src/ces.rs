@@ -5,6 +5,7 @@ use headwater_timeseries::classical;
 use headwater_timeseries::nelder_mead;
 use headwater_timeseries::statistics::mean;
 
+use crate::multiseasonal::without_long_seasons;
 use crate::{Fitted, Forecaster, Path, Training};
 
 /// Level and potential as one complex number, which tells no trend from a trend (Svetunkov, Kourentzes & Ord, "Complex
@@ -12,7 +13,7 @@ use crate::{Fitted, Forecaster, Path, Training};
 /// Akaike criterion. Start states come from a pass forwards and one backwards. O(evaluations x n).
 #[derive(Debug, Clone, Copy)]
 pub struct Ces {
-    /// Longest season.
+    /// Longest season that is estimated; a longer one that is plain is taken out by MSTL before.
     pub period_max: usize,
 }
 
@@ -40,6 +41,9 @@ impl Forecaster for Ces {
     }
 
     fn fit_scaled(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>> {
+        if let Some(fit) = without_long_seasons(self, self.period_max, training)? {
+            return Ok(fit);
+        }
         let y = &training.values;
         let period = training.period(self.period_max);
         let seasons = [Season::None, Season::Simple, Season::Partial, Season::Full];

@@ -41,6 +41,16 @@ impl<'a> Training<'a> {
         usable.max().unwrap_or(1)
     }
 
+    /// The plain seasons that are longer than a method can estimate, when no shorter one is plain: of these it is to forecast the series
+    /// without them. A test of the autocorrelation says which are plain.
+    pub fn long_seasons(&self, longest: usize) -> Vec<usize> {
+        let plain = |p: usize| p > 1 && self.values.len() >= 2 * p && seasonality::is_seasonal(&self.values, p);
+        match self.periods.iter().any(|p| *p <= longest && plain(*p)) {
+            true => Vec::new(),
+            false => self.periods.iter().copied().filter(|p| *p > longest && plain(*p)).collect(),
+        }
+    }
+
     /// The longest period of which the series has at least two and that a test of its autocorrelation sees; 1 when there is
     /// none. A season can be plain while a longer one of the candidates is not.
     pub fn significant_period(&self) -> usize {

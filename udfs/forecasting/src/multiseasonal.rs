@@ -21,6 +21,20 @@ impl Default for MultiSeasonal {
     }
 }
 
+/// The fit of a method to a series without the seasons that are longer than it estimates; `None` when there are none.
+pub(crate) fn without_long_seasons<F: Forecaster + Copy>(
+    method: &F,
+    longest: usize,
+    training: &Training<'_>,
+) -> Result<Option<Box<dyn Fitted>>> {
+    let periods = training.long_seasons(longest);
+    if periods.is_empty() {
+        return Ok(None);
+    }
+    let seasons = Training { periods: (&periods[..]).into(), ..training.with_values(&training.values) };
+    MultiSeasonal { rest: *method }.fit_scaled(&seasons).map(Some)
+}
+
 impl<F: Forecaster> Forecaster for MultiSeasonal<F> {
     fn name(&self) -> &'static str {
         "mstl"

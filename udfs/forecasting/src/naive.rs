@@ -9,7 +9,7 @@ use crate::{Fitted, Forecaster, Path, Training};
 /// principles and practice", 2021, section 5.2). O(n).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SeasonalNaive {
-    /// The season; the series' longest one of which it has two when it is `None`.
+    /// The season; when it is `None`, the one of the series of which it has two whose repetition has erred least so far.
     pub period: Option<usize>,
 }
 
@@ -20,9 +20,16 @@ impl Forecaster for SeasonalNaive {
 
     fn fit_scaled(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>> {
         let asked = self.period.filter(|p| *p > 0 && training.values.len() > *p);
-        let period = asked.unwrap_or_else(|| training.period(usize::MAX));
+        let period = asked.unwrap_or_else(|| least_error(training));
         Ok(Box::new(Repetition { values: training.values.to_vec(), period }))
     }
+}
+
+fn least_error(training: &Training<'_>) -> usize {
+    let y = &training.values;
+    let error = |p: usize| mean(&y[p..].iter().zip(y.iter()).map(|(now, then)| (now - then).abs()).collect::<Vec<_>>());
+    let usable = training.periods.iter().copied().filter(|p| *p > 1 && y.len() >= 2 * p);
+    usable.min_by(|a, b| error(*a).total_cmp(&error(*b))).unwrap_or(1)
 }
 
 #[derive(Debug)]

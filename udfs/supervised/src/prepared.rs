@@ -95,8 +95,15 @@ impl Prepared {
         let fingerprint = fingerprint(table);
         let ordered = table.take(&canonical(table, times, spec.seed));
         let (derived, ordered) = Derived::fit(&spec.derivation, &ordered)?;
-        let (kept, target) = target_of(spec, &ordered)?;
+        let (mut kept, mut target) = target_of(spec, &ordered)?;
         let left_out = ordered.rows() - kept.len();
+        // The first rows of a series have no lags, and say nothing of how those count.
+        let starts = derived.starts(&ordered)?;
+        let later: Vec<usize> = (0..kept.len()).filter(|i| !starts[kept[*i]]).collect();
+        if matches!(target, Target::Numbers(_)) && later.len() >= LATER_MIN && 2 * later.len() >= kept.len() {
+            target = target.take(&later);
+            kept = later.into_iter().map(|i| kept[i]).collect();
+        }
         let table = ordered.take(&kept);
         let columns = columns_of(spec, &table)?;
         Ok(Self { spec: spec.clone(), table, target, columns, derived, context, left_out, fingerprint })
@@ -145,6 +152,12 @@ fn columns_of(spec: &Spec, table: &Table) -> Result<Vec<String>> {
     }
 }
 
+/// Rows behind the first ones of their series without which those are learnt from, too.
+const LATER_MIN: usize = 10;
+
+/// Most classes of which some may have a row or two.
+const RARE_MAX: usize = 20;
+
 /// Most numbers with fractions that are taken for classes.
 const FRACTIONS_MAX: usize = 20;
 
@@ -176,6 +189,14 @@ fn target_of(spec: &Spec, table: &Table) -> Result<(Vec<usize>, Target)> {
     };
     let kept: Vec<usize> = (0..table.rows()).filter(|r| categories.codes()[*r] != MISSING).collect();
     enough(kept.len())?;
+    let count = categories.names().len();
+    if count > RARE_MAX && 2 * count > kept.len() {
+        return Err(Error::invalid(format!(
+            "the target {} has {count} different values in {} rows, which are no classes; is it an id?",
+            spec.target,
+            kept.len()
+        )));
+    }
     let codes = kept.iter().map(|r| categories.codes()[*r]).collect();
     let target = Target::classes(&Categories::new(codes, categories.names().to_vec())?)?;
     Ok((kept, target))

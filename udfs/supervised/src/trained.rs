@@ -7,7 +7,7 @@ use headwater_timeseries::conformal::half_width;
 
 use crate::boosting::Boosting;
 use crate::context::Context;
-use crate::data::{Table, Target, Task};
+use crate::data::{Column, Table, Target, Task};
 use crate::derive::{Derivation, Derived};
 use crate::estimator::Estimator;
 use crate::explain::{Contributions, contributions};
@@ -66,6 +66,9 @@ pub enum Predictions {
         probabilities: Vec<Vec<f64>>,
     },
 }
+
+/// Rows times steps that predictions of one call may take.
+const STEPS_MAX: usize = 20_000_000;
 
 impl Trained {
     /// Judges an algorithm by cross-validation and fits it on all rows. With fewer rows than the folds need there are no
@@ -126,16 +129,56 @@ impl Trained {
     /// its width is the same for all rows. Columns that the model does not know are left out.
     /// Errors: a column is missing or has other values than in training.
     pub fn predict(&self, table: &Table, level: f64) -> Result<Predictions> {
-        let mut predicted = self.estimator.predict(&self.derived.transform(table)?)?;
         if !self.classes.is_empty() {
+            let predicted = self.estimator.predict(&self.derived.transform(table)?)?;
             let codes = (0..table.rows()).map(|row| most_probable(&predicted, row) as u32).collect();
             return Ok(Predictions::Classes { codes, probabilities: predicted });
         }
-        let values = predicted.pop().unwrap_or_default();
+        let values = self.numbers(table)?;
         let half = half_width(&self.errors, level).unwrap_or(f64::NAN);
         let lower = values.iter().map(|v| v - half).collect();
         let upper = values.iter().map(|v| v + half).collect();
         Ok(Predictions::Numbers { values, lower, upper })
+    }
+
+    /// Predicted numbers. Where earlier values of the target are features and are not known, the predictions of those rows stand for
+    /// them, one step after the other.
+    fn numbers(&self, table: &Table) -> Result<Vec<f64>> {
+        let predict = |table: &Table| -> Result<Vec<f64>> {
+            Ok(self.estimator.predict(&self.derived.transform(table)?)?.pop().unwrap_or_default())
+        };
+        let unknown = self.derived.unknown(table, &self.target)?;
+        let steps = unknown.iter().flatten().max().copied().unwrap_or(0);
+        if steps == 0 {
+            return predict(table);
+        }
+        if steps.saturating_mul(table.rows()) > STEPS_MAX {
+            return Err(Error::invalid(format!(
+                "{} rows follow one another whose earlier values of \"{}\" are predictions; predict fewer steps or fewer series at once",
+                steps + 1,
+                self.target
+            )));
+        }
+        let mut target = match table.find(&self.target) {
+            Some(_) => table.numbers(&self.target)?.to_vec(),
+            None => vec![f64::NAN; table.rows()],
+        };
+        let others: Vec<Column> = table.columns().iter().filter(|c| c.name != self.target).cloned().collect();
+        let mut out = Vec::new();
+        for step in 0..=steps {
+            let mut columns = others.clone();
+            columns.push(Column::numbers(&self.target, target.clone()));
+            let made = predict(&Table::new(columns)?)?;
+            out.resize(made.len(), f64::NAN);
+            for (row, value) in made.into_iter().enumerate() {
+                match unknown[row] {
+                    Some(own) if own == step => (out[row], target[row]) = (value, value),
+                    None if step == steps => out[row] = value,
+                    _ => {}
+                }
+            }
+        }
+        Ok(out)
     }
 
     /// All metrics of predictions of rows whose target is known; rows without one are left out.

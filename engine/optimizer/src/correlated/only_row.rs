@@ -7,7 +7,6 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::error::DataFusionError;
@@ -17,7 +16,6 @@ use datafusion::logical_expr::{
     Accumulator, Aggregate, AggregateUDF, AggregateUDFImpl, ColumnarValue, LogicalPlan, Projection, ScalarFunctionArgs,
     ScalarUDF, ScalarUDFImpl, Signature, Subquery, Volatility,
 };
-use datafusion::optimizer::AnalyzerRule;
 use datafusion::prelude::Expr;
 use headwater_common::Error;
 use headwater_source::ErrorExt;
@@ -30,16 +28,16 @@ use crate::one_row_subquery::has_one_row;
 /// `first_rows` is a list of the first two values, and `only_row` the value of a list of one, null of none, and an error of two. The
 /// error so comes only of a row of the query around that has two rows in the sub-query, as SQL says. DataFusion computes correlated
 /// aggregates, and refuses the former.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct OnlyRow;
 
-impl AnalyzerRule for OnlyRow {
-    fn name(&self) -> &str {
-        "only_row"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        recomputed(plan.transform_up_with_subqueries(|node| node.map_expressions(|expr| expr.transform_up(rewrite)))?)
+impl OnlyRow {
+    /// The plan with such sub-queries rewritten; `None` when it has none. One that finds rows by a key is better left to DataFusion, which
+    /// knows that there is one.
+    pub fn apply(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+        let made =
+            plan.clone().transform_up_with_subqueries(|node| node.map_expressions(|expr| expr.transform_up(rewrite)))?;
+        if made.transformed { recomputed(made).map(Some) } else { Ok(None) }
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) use self::fit::ArimaFit;
 use self::fit::Estimation;
 pub use self::order::Order;
 use self::search::Search;
+use crate::multiseasonal::without_long_seasons;
 use crate::{Fitted, Forecaster, Training};
 
 /// Orders by stepwise search (Hyndman & Khandakar, "Automatic time series forecasting: the forecast package for R",
@@ -25,7 +26,7 @@ use crate::{Fitted, Forecaster, Training};
 /// squares. One likelihood is O(n x r) with r the longest lag, until the filter is steady; a fit needs some hundred.
 #[derive(Debug, Clone, Copy)]
 pub struct AutoArima {
-    /// Longest season; longer ones are left to methods with several seasons.
+    /// Longest season that is estimated; a longer one that is plain is taken out by MSTL before.
     pub period_max: usize,
     /// Searches by the conditional sum of squares even where the likelihood would be affordable.
     pub approximate: bool,
@@ -47,7 +48,10 @@ impl Forecaster for AutoArima {
     }
 
     fn fit_scaled(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>> {
-        Ok(Box::new(self.search(training)?))
+        match without_long_seasons(self, self.period_max, training)? {
+            Some(fit) => Ok(fit),
+            None => Ok(Box::new(self.search(training)?)),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use self::initial::Start;
 pub use self::model::{Kind, Noise, Season, Trend};
 use self::model::{Layout, Smoothing};
 use self::recursion::Recursion;
+use crate::multiseasonal::without_long_seasons;
 use crate::{Fitted, Forecaster, Path, Training};
 
 /// All admissible models (additive or multiplicative errors and seasons; no, additive or damped trend), chosen by the
@@ -22,7 +23,7 @@ use crate::{Fitted, Forecaster, Path, Training};
 /// likelihood's exact gradient. O(models x steps x n), for any season.
 #[derive(Debug, Clone, Copy)]
 pub struct AutoEts {
-    /// Longest season; longer ones are left to methods with several seasons.
+    /// Longest season that is estimated; a longer one that is plain is taken out by MSTL before.
     pub period_max: usize,
 }
 
@@ -38,6 +39,9 @@ impl Forecaster for AutoEts {
     }
 
     fn fit_scaled(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>> {
+        if let Some(fit) = without_long_seasons(self, self.period_max, training)? {
+            return Ok(fit);
+        }
         let y = &training.values;
         let period = training.period(self.period_max);
         let positive = y.iter().all(|v| *v > 0.0);

@@ -88,6 +88,41 @@ impl Derived {
         Ok(self.derive(table)?.0)
     }
 
+    /// For each row whose value of a source is not known, how many such times of its ids are before it; `None` for other rows, and
+    /// when the column is no source.
+    pub(crate) fn unknown(&self, table: &Table, column: &str) -> Result<Vec<Option<usize>>> {
+        let mut out = vec![None; table.rows()];
+        let (Some(name), Ok(place)) = (&self.spec.time, self.spec.sources().binary_search(&column)) else { return Ok(out) };
+        let Values::Times(times) = table.values(name)? else { return Ok(out) };
+        for (key, rows) in self.rows_by_key(table)? {
+            let moments = self.moments(table, times, &key, &rows)?;
+            let known = |time: i64| {
+                let start = moments.partition_point(|m| m.time < time);
+                moments[start..].iter().take_while(|m| m.time == time).any(|m| !m.values[place].is_nan())
+            };
+            let time = |row: usize| times[row].unwrap_or(i64::MIN);
+            let mut open: Vec<i64> = rows.iter().map(|row| time(*row)).filter(|time| !known(*time)).collect();
+            open.sort_unstable();
+            open.dedup();
+            rows.iter().for_each(|row| out[*row] = open.binary_search(&time(*row)).ok());
+        }
+        Ok(out)
+    }
+
+    /// Rows with fewer rows of their ids before them than the longest lag reaches back.
+    pub(crate) fn starts(&self, table: &Table) -> Result<Vec<bool>> {
+        let mut out = vec![false; table.rows()];
+        let longest = self.spec.lags.iter().map(|lag| lag.steps).max().unwrap_or(0);
+        let (Some(name), true) = (&self.spec.time, longest > 0) else { return Ok(out) };
+        let Values::Times(times) = table.values(name)? else { return Ok(out) };
+        for rows in self.rows_by_key(table)?.into_values() {
+            let mut sorted: Vec<Option<i64>> = rows.iter().map(|row| times[*row]).collect();
+            sorted.sort_unstable();
+            rows.iter().for_each(|row| out[*row] = sorted.partition_point(|time| *time < times[*row]) < longest);
+        }
+        Ok(out)
+    }
+
     /// The derivation.
     pub fn spec(&self) -> &Derivation {
         &self.spec
