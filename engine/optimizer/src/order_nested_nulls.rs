@@ -1,5 +1,7 @@
 //! NULLS FIRST and NULLS LAST of lists and records are about the value itself.
 
+use std::sync::Arc;
+
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, Result};
@@ -29,7 +31,7 @@ impl AnalyzerRule for OrderNestedNulls {
                 Ok(Transformed::new_transformed(LogicalPlan::Sort(sort), found))
             }
             LogicalPlan::Window(window) => {
-                let schema = window.input.schema().clone();
+                let schema = Arc::clone(window.input.schema());
                 let plan = LogicalPlan::Window(window);
                 let names = NamePreserver::new(&plan);
                 plan.map_expressions(|expr| {

@@ -18,10 +18,11 @@ pub(crate) fn check(statement: &mut Statement, state: &SessionState) -> Result<(
     let mut finder = Finder { state };
     let found = inner_mut(statement).and_then(|inner| VisitMut::visit(inner, &mut finder).break_value());
     let Some((name, cause)) = found else { return Ok(()) };
-    Err(Error::unsupported(format!(
-        "\"{name}\" of WITH has other values each time it is computed ({cause}), and is read in several places; read it once, or store \
-         its rows in a table"
-    )))
+    let (is, remedy) = (
+        "\" of WITH has other values each time it is computed (",
+        "), and is read in several places; read it once, or store its rows in a table",
+    );
+    Err(Error::unsupported(["\"", &name, is, &cause, remedy].concat()))
 }
 
 struct Finder<'a> {

@@ -40,7 +40,7 @@ pub(crate) fn of_fields(plan: &LogicalPlan) -> BTreeSet<String> {
 
 /// Whether planning failed because a field was taken of a value that has none.
 pub(crate) fn is_no_record(error: &DataFusionError) -> bool {
-    error.to_string().contains("Cannot access field")
+    matches!(error.find_root(), DataFusionError::Plan(message) | DataFusionError::Execution(message) if message.contains("Cannot access field"))
 }
 
 /// Gives tables whose alias is one of these names (all when there are none) another alias. Whether there are any.
