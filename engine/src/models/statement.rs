@@ -179,8 +179,10 @@ fn call(name: &ModelName, mode: &str, options: &[(String, &str)], query: &str) -
     let options: String = options.iter().map(|(name, value)| format!(", {name} => {value}")).collect();
     let model = text(&format!("{}.{}", name.schema(), name.name()));
     let query = query.trim();
+    // What begins with a parenthesis may go on after the one that closes it, as in (SELECT ...) UNION ALL (SELECT ...).
+    let rows = if query.starts_with('(') { format!("SELECT * FROM ({query}\n) AS rows") } else { query.to_owned() };
     format!(
-        "SELECT * FROM __create_model(({query}\n), __model => {model}, __mode => '{mode}', __query => {}{options})",
+        "SELECT * FROM __create_model(({rows}\n), __model => {model}, __mode => '{mode}', __query => {}{options})",
         text(query)
     )
 }

@@ -6,6 +6,7 @@ mod assignments;
 mod between;
 mod calls;
 mod chain;
+mod deletes;
 mod distinct_from;
 mod fetch;
 mod fields;
@@ -47,6 +48,7 @@ pub(crate) fn correct(statement: &mut Statement) -> Result<()> {
     procedures::rewrite(inner)?;
     assignments::check(inner)?;
     assignments::mark(inner);
+    deletes::without_alias(inner);
     with_names::tell_apart(inner);
     VisitMut::visit(inner, &mut Corrector).break_value().map_or(Ok(()), Err)?;
     own_casts::of_insert(inner);

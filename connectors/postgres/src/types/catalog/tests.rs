@@ -51,11 +51,12 @@ fn numeric_is_the_smallest_decimal_that_holds_it() {
     assert_eq!(of(3, 5), DataType::Decimal128(5, 5), "a scale over the precision");
     assert_eq!(of(3, -2), DataType::Decimal128(5, 0), "a negative scale");
     assert_eq!(of(30, -20), DataType::Decimal256(50, 0));
-    assert_eq!(resolve(1700, -1, 0).arrow_type(), DataType::Utf8);
+    assert_eq!(resolve(1700, -1, 0).arrow_type(), DataType::Decimal128(38, 20));
     let read = |numeric| catalog().resolve(1700, -1, 0, &TypeOptions { numeric, ..TypeOptions::default() }).arrow_type();
     assert_eq!(read(NumericMode::Decimal(38, 10)), DataType::Decimal128(38, 10));
     assert_eq!(read(NumericMode::Decimal(50, 10)), DataType::Decimal256(50, 10));
     assert_eq!(read(NumericMode::Float8), DataType::Float64);
+    assert_eq!(read(NumericMode::Text), DataType::Utf8);
 }
 
 #[test]

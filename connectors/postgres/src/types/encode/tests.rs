@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
-use crate::types::{CopyDecoder, TypeCatalog, TypeOptions, TypeRow};
+use crate::types::{CopyDecoder, NumericMode, TypeCatalog, TypeOptions, TypeRow};
 
 /// Send functions of built-in types and how random values of each are made.
 const BASE: [&str; 26] = [
@@ -66,7 +66,7 @@ fn catalog() -> TypeCatalog {
 
 fn resolve(oid: u32) -> PgType {
     let typmod = if oid == 109 { ((30 << 16) | 5) + 4 } else { -1 };
-    catalog().resolve(oid, typmod, 1, &TypeOptions::default())
+    catalog().resolve(oid, typmod, 1, &TypeOptions { numeric: NumericMode::Text, ..TypeOptions::default() })
 }
 
 fn of(send: &str) -> PgType {

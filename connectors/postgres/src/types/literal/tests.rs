@@ -1,7 +1,7 @@
 //! Array literals and scalars as Postgres prints them.
 
 use super::*;
-use crate::types::{TypeCatalog, TypeOptions, TypeRow};
+use crate::types::{NumericMode, TypeCatalog, TypeOptions, TypeRow};
 
 fn elements(text: &str) -> Option<Vec<Option<String>>> {
     parse_array_literal(text)
@@ -13,7 +13,7 @@ fn some(texts: &[&str]) -> Option<Vec<Option<String>>> {
 
 fn built_in(send: &str, typmod: i32) -> PgType {
     let row = TypeRow { oid: 1, typtype: "b".into(), send: send.into(), base_typmod: -1, ..TypeRow::default() };
-    TypeCatalog::new([row]).resolve(1, typmod, 0, &TypeOptions::default())
+    TypeCatalog::new([row]).resolve(1, typmod, 0, &TypeOptions { numeric: NumericMode::Text, ..TypeOptions::default() })
 }
 
 #[test]

@@ -142,3 +142,21 @@ proptest! {
         let _ = (to_i128(&bytes, scale, 10i128.pow(38)), to_i256(&bytes, scale, i256::from_i128(10)), to_f64(&bytes));
     }
 }
+
+#[test]
+fn a_column_without_a_scale_gets_the_digits_that_a_value_has() {
+    for (value, scale, places, shown) in [
+        (1_050, 2, None, "10.5"),
+        (1_050, 2, Some(2), "10.50"),
+        (-10_000, 3, None, "-10"),
+        (0, 20, None, "0"),
+        (7, 5, None, "0.00007"),
+        (1_200, 0, None, "1200"),
+    ] {
+        let mut out = Vec::new();
+        from_i128(value, scale, places, &mut out).unwrap();
+        let mut text = Vec::new();
+        to_text(&out, &mut text).unwrap();
+        assert_eq!(String::from_utf8(text).unwrap(), shown);
+    }
+}
