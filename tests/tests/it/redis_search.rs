@@ -102,11 +102,6 @@ const ASKED: &[&str] = &[
     "n BETWEEN 5 AND 6",
     "7 = n",
     "n IN (1, 2, 3, 4, 5)",
-    "x = 0",
-    "x = 37.5",
-    "x > 50",
-    "x >= 1e300",
-    "x < 1",
     "big = 9223372036854775806",
     "big >= 9223372036854775807",
     "(n = 1 AND city = 'Rome') OR (n = 2 AND city = 'Oslo')",
@@ -126,6 +121,12 @@ const NOT_ASKED: &[&str] = &[
     "n = 1 OR plain = 5",
     "n + 1 = 5",
     "plain = 5",
+    // An index over both infinities may lose all of its numbers.
+    "x = 0",
+    "x = 37.5",
+    "x > 50",
+    "x >= 1e300",
+    "x < 1",
     "city = 'x} | @n:[-inf +inf'",
 ];
 

@@ -237,5 +237,5 @@ async fn members_that_are_numbers_are_ordered_as_numbers() {
     let sql = "INSERT INTO r.public.z (id, member, score) VALUES ('a', 10, 1), ('a', 9, 1), ('a', 100, 1), ('a', -1, 2)";
     assert_eq!(affected(&session, sql).await, 4);
     let sql = "SELECT member, score FROM r.public.z WHERE id = 'a' ORDER BY score, member LIMIT 2";
-    assert_eq!(table(&session, sql).await, ["10|1", "9|1"]);
+    assert_eq!(table(&session, sql).await, ["10|1.0", "9|1.0"]);
 }

@@ -129,8 +129,8 @@ fn later_rows_change_no_earlier_features() {
     };
     for name in ["y lag 1", "y lag 7", "y mean of 7 before"] {
         let (a, b) = (features(&all, name), features(&changed, name));
-        // The first changed rows are those of day 40: they still see what they saw.
-        assert!(a.iter().take(82).eq(b.iter().take(82)), "{name}");
+        // The first changed rows are those of day 40: they still see what they saw. Those of the first 7 days have no lag and are left out.
+        assert!(a.iter().take(68).eq(b.iter().take(68)), "{name}");
         assert!(!a.iter().eq(b.iter()), "{name}");
     }
 }
