@@ -31,13 +31,14 @@ const OUT_OF_SEASON: f64 = 10.0;
 const ALONE_LEAST: f64 = 2.5;
 /// It does so once in so many values: when it is wrong more often, the season is what has changed.
 const ALONE_ONCE_IN: usize = 200;
-/// Where residuals have no long tail, every value so far off is an anomaly: of the last ones at most this share was half as far off.
+/// Where residuals have no long tail, every value so far off is an anomaly, if the one before it was not: of the last ones at most this
+/// share was more than five medians off.
 /// It is 0.1 % of normal residuals, 3 % of Laplace's or of Student's with three degrees of freedom.
 const TAIL_WINDOW: usize = 400;
-const TAIL_SHARE: f64 = 0.012;
-/// The score of such a value, at ten medians and at most.
-const OUT_OF_TAIL: f64 = 2.0;
-const OUT_OF_TAIL_MOST: f64 = 2.0;
+const TAIL_SHARE: f64 = 0.01;
+/// So many medians off it is at least, and its score then: once in a hundred.
+const OUT_OF_TAIL: f64 = 8.0;
+const OUT_OF_TAIL_SCORE: f64 = 2.0;
 
 impl SeriesDetector for Auto {
     fn name(&self) -> &'static str {
@@ -45,7 +46,7 @@ impl SeriesDetector for Auto {
     }
 
     fn detect_until(&self, values: &[f64], level: f64, cancel: &Cancel) -> SeriesScores {
-        let (mut scores, outside) = ForecastResidual::default().detect_with_seasons(values, level, cancel);
+        let (mut scores, far) = ForecastResidual::default().detect_with_seasons(values, level, cancel);
         scores.status = status_of(values, super::forecast_residual::NEEDED);
         let hampel = Hampel::default().detect_until(values, level, cancel).score;
         let of_window = |window| RelativeEntropy { window, bins: BINS }.detect_until(values, level, cancel).score;
@@ -64,35 +65,38 @@ impl SeriesDetector for Auto {
                 + FORECAST_WEIGHT * of_forecast
                 + HAMPEL_WEIGHT * evidence(hampel[i], EVIDENCE_MOST);
             *score = (sum - std::f64::consts::LOG10_E).max(0.0);
-            if outside[i] > OUT_OF_SEASON && of_forecast > ALONE_LEAST && i >= alone_next {
+            if far.season[i] > OUT_OF_SEASON && of_forecast > ALONE_LEAST && i >= alone_next {
                 alone_next = i + ALONE_ONCE_IN;
                 *score = score.max(of_forecast - std::f64::consts::LOG10_2);
             }
-            if outside[i] > OUT_OF_SEASON && tail.is_short() {
-                let more = (outside[i] / OUT_OF_SEASON).log10() / 5.0;
-                *score = score.max((OUT_OF_TAIL + more).min(OUT_OF_TAIL_MOST));
+            let off = far.residual[i].max(far.season[i]);
+            if off > OUT_OF_TAIL && !tail.before && tail.is_short() {
+                *score = score.max(OUT_OF_TAIL_SCORE);
             }
-            tail.push(outside[i]);
+            tail.push(off);
         }
         scores
     }
 }
 
-/// How many of the last residuals were far off.
+/// How many of the last residuals were far off; those behind one another are one event, such as a spike and the way back from it.
 #[derive(Debug, Default)]
 struct Tail {
     far: VecDeque<bool>,
     count: usize,
+    before: bool,
 }
 
 impl Tail {
-    fn push(&mut self, outside: f64) {
+    fn push(&mut self, far: f64) {
         if self.far.len() == TAIL_WINDOW && self.far.pop_front() == Some(true) {
             self.count -= 1;
         }
-        let far = outside > OUT_OF_SEASON / 2.0;
-        self.count += usize::from(far);
-        self.far.push_back(far);
+        let is_far = far > OUT_OF_SEASON / 2.0;
+        let begins = is_far && !self.before;
+        self.before = is_far;
+        self.count += usize::from(begins);
+        self.far.push_back(begins);
     }
 
     /// Whether they have no long tail. Of few residuals one may be far off.

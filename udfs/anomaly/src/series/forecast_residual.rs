@@ -42,11 +42,11 @@ impl SeriesDetector for ForecastResidual {
 }
 
 impl ForecastResidual {
-    /// The scores and, where a season is what the forecast follows and the value is as high as others lately, how far it
-    /// lies outside of the last value and those one and two seasons ago, in medians of the residuals; NaN elsewhere. A usual
-    /// value after an odd one, or a season or two later, is within them, however odd its forecast is.
-    pub(super) fn detect_with_seasons(&self, values: &[f64], level: f64, cancel: &Cancel) -> (SeriesScores, Vec<f64>) {
-        let mut outside = vec![f64::NAN; values.len()];
+    /// The scores, and how far off each value is. Out of season is only what lies outside of the last value and those one and two
+    /// seasons ago, where a season is what the forecast follows and the value is as high as others lately: a usual value after an odd
+    /// one, or a season or two later, is within them, however odd its forecast is.
+    pub(super) fn detect_with_seasons(&self, values: &[f64], level: f64, cancel: &Cancel) -> (SeriesScores, Far) {
+        let mut far = Far { residual: vec![f64::NAN; values.len()], season: vec![f64::NAN; values.len()] };
         let mut scores = SeriesScores::unscored(values.len(), status_of(values, NEEDED));
         let mut forecaster = Forecaster::new();
         let mut residuals = RollingOrder::new(self.window.max(WARM_UP));
@@ -67,15 +67,24 @@ impl ForecastResidual {
                 scores.upper[i] = step.expected + bound;
                 scores.score[i] = surprise(residuals.sorted(), residual, step.expected);
                 scores.settle(i, value, level);
+                let usual = residuals.median().max(scale_floor(step.expected));
+                far.residual[i] = residual / usual;
                 if let Some((low, high)) = forecaster.seasonal.filter(|_| within) {
-                    let usual = residuals.median().max(scale_floor(step.expected));
-                    outside[i] = (low - value).max(value - high).max(0.0) / usual;
+                    far.season[i] = (low - value).max(value - high).max(0.0) / usual;
                 }
             }
             residuals.push(residual);
         }
-        (scores, outside)
+        (scores, far)
     }
+}
+
+/// How far off values are, in medians of the residuals; NaN where nothing is known.
+pub(super) struct Far {
+    /// From the forecast.
+    pub(super) residual: Vec<f64>,
+    /// From the range of the last value and those one and two seasons ago, of usual values out of season.
+    pub(super) season: Vec<f64>,
 }
 
 /// Whether a value lies within the range of sorted values.

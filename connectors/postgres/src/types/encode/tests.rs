@@ -87,7 +87,7 @@ fn value(pg_type: &PgType, rng: &mut StdRng) -> Vec<u8> {
         PgKind::Float8 => rng.random::<f64>().to_be_bytes().to_vec(),
         PgKind::Numeric(_) => {
             let digits = rng.random_range(-(10i128.pow(30)) + 1..10i128.pow(30)) >> rng.random_range(0..90);
-            numeric::from_i128(digits, 5, None, &mut out).unwrap();
+            numeric::from_i128(digits, 5, Some(5), &mut out).unwrap();
             out
         }
         PgKind::Text | PgKind::Enum(_) => ["", "é", "x", "日本"][rng.random_range(0..4)].as_bytes().to_vec(),
