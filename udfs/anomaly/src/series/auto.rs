@@ -69,7 +69,7 @@ impl SeriesDetector for Auto {
                 alone_next = i + ALONE_ONCE_IN;
                 *score = score.max(of_forecast - std::f64::consts::LOG10_2);
             }
-            let off = far.residual[i].max(far.season[i]);
+            let off = far.residual[i];
             if off > OUT_OF_TAIL && !tail.before && tail.is_short() {
                 *score = score.max(OUT_OF_TAIL_SCORE);
             }

@@ -68,9 +68,10 @@ impl ForecastResidual {
                 scores.score[i] = surprise(residuals.sorted(), residual, step.expected);
                 scores.settle(i, value, level);
                 let usual = residuals.median().max(scale_floor(step.expected));
-                far.residual[i] = residual / usual;
-                if let Some((low, high)) = forecaster.seasonal.filter(|_| within) {
-                    far.season[i] = (low - value).max(value - high).max(0.0) / usual;
+                let season = forecaster.seasonal.map(|(low, high)| (low - value).max(value - high).max(0.0));
+                far.residual[i] = season.unwrap_or(residual) / usual;
+                if let Some(season) = season.filter(|_| within) {
+                    far.season[i] = season / usual;
                 }
             }
             residuals.push(residual);
@@ -81,9 +82,9 @@ impl ForecastResidual {
 
 /// How far off values are, in medians of the residuals; NaN where nothing is known.
 pub(super) struct Far {
-    /// From the forecast.
+    /// From the forecast, or from the range of the last value and those one and two seasons ago where a season is what it follows.
     pub(super) residual: Vec<f64>,
-    /// From the range of the last value and those one and two seasons ago, of usual values out of season.
+    /// From that range, of values that are as high as others lately.
     pub(super) season: Vec<f64>,
 }
 
