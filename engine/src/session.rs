@@ -395,7 +395,9 @@ fn computable(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
     }
     let plan = FlattenSubqueries::lossy(&plan).map_err(classify)?.unwrap_or(plan);
     let Err(refused) = computed(&plan, state) else { return Ok(plan) };
-    for other in [OnlyRow::apply(&plan).ok().flatten(), FlattenSubqueries::all(&plan)].into_iter().flatten() {
+    let rewritings: [fn(&LogicalPlan) -> Option<LogicalPlan>; 2] =
+        [|plan| OnlyRow::apply(plan).ok().flatten(), FlattenSubqueries::all];
+    for other in rewritings.into_iter().filter_map(|rewrite| rewrite(&plan)) {
         match computed(&other, state) {
             Ok(()) => return Ok(other),
             Err(reason) => {

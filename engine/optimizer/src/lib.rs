@@ -111,7 +111,7 @@ pub use copy_top_n::CopyTopN;
 pub use correct_estimates::CorrectEstimates;
 pub use correlated::{
     FirstOfSubquery, FlattenSubqueries, JoinCorrelatedAggregates, NumberLateralRows, OnlyRow, PartitionWindows,
-    UnnestLateral,
+    UnnestLateral, subquery_of,
 };
 pub use date_bounds::DateBounds;
 pub use drop_referenced_joins::DropReferencedJoins;

@@ -37,17 +37,14 @@ impl VisitorMut for Finder<'_> {
             Some(with) => with.cte_tables.iter().map(|cte| normalized(&cte.alias.name)).collect(),
             None => return ControlFlow::Continue(()),
         };
-        // How often each is read, where one that is read twice reads another one twice.
-        let mut counts = vec![0_usize; names.len()];
         let uses = |part: &mut Query, names: &[String]| {
             let mut uses = Uses { names, counts: vec![0; names.len()] };
             let _ = VisitMut::visit(part, &mut uses);
             uses.counts
         };
         let Some(mut with) = query.with.take() else { return ControlFlow::Continue(()) };
-        for (total, count) in counts.iter_mut().zip(uses(query, &names)) {
-            *total += count;
-        }
+        // How often each is read, where one that is read twice reads another one twice.
+        let mut counts = uses(query, &names);
         for at in (0..names.len()).rev() {
             let Some(cte) = with.cte_tables.get_mut(at) else { continue };
             let times = counts[at];

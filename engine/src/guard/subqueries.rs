@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan, Subquery};
 use headwater_common::{Error, Result};
+use headwater_optimizer::subquery_of;
 
 use crate::error::classify;
 
 /// Whether a plan has an expression that is computed by another query.
 pub(crate) fn has_any(plan: &LogicalPlan) -> Result<bool> {
-    let found = first(plan, &|expr| of(expr).is_some() || matches!(expr, Expr::OuterReferenceColumn(..)))?;
+    let found = first(plan, &|expr| subquery_of(expr).is_some() || matches!(expr, Expr::OuterReferenceColumn(..)))?;
     Ok(found.is_some())
 }
 
@@ -20,7 +21,7 @@ pub(crate) fn has_any(plan: &LogicalPlan) -> Result<bool> {
 pub(crate) fn check(plan: &LogicalPlan) -> Result<()> {
     let left = first(plan, &|expr| match expr {
         Expr::ScalarSubquery(subquery) => !subquery.outer_ref_columns.is_empty(),
-        other => of(other).is_some() || matches!(other, Expr::OuterReferenceColumn(..)),
+        other => subquery_of(other).is_some() || matches!(other, Expr::OuterReferenceColumn(..)),
     })?;
     match left {
         Some((expr, place)) => Err(Error::unsupported(refusal(&expr, place))),
@@ -71,21 +72,11 @@ pub(crate) fn two_levels(plan: &LogicalPlan) -> Option<Error> {
     looked.ok().and(found)
 }
 
-fn of(expr: &Expr) -> Option<&Subquery> {
-    match expr {
-        Expr::ScalarSubquery(subquery) => Some(subquery),
-        Expr::Exists(exists) => Some(&exists.subquery),
-        Expr::InSubquery(found) => Some(&found.subquery),
-        Expr::SetComparison(found) => Some(&found.subquery),
-        _ => None,
-    }
-}
-
 fn subqueries(expr: &Expr) -> Vec<Subquery> {
     let mut found = Vec::new();
     // Looking at an expression does not fail.
     let _ = expr.apply(|e| {
-        found.extend(of(e).cloned());
+        found.extend(subquery_of(e).cloned());
         Ok(TreeNodeRecursion::Continue)
     });
     found
@@ -144,7 +135,7 @@ fn refusal(expr: &Expr, place: Option<&str>) -> String {
         Expr::ScalarSubquery(_) => "a sub-query that stands for a value",
         _ => "a LATERAL query",
     };
-    let (over, refers) = match (of(expr), expr) {
+    let (over, refers) = match (subquery_of(expr), expr) {
         (Some(subquery), _) => {
             let named: Vec<String> = references(subquery).iter().map(datafusion::common::Column::flat_name).collect();
             (over(subquery), named.join(", "))

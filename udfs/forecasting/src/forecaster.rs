@@ -44,18 +44,21 @@ impl<'a> Training<'a> {
     /// The plain seasons that are longer than a method can estimate, when no shorter one is plain: of these it is to forecast the series
     /// without them. A test of the autocorrelation says which are plain.
     pub fn long_seasons(&self, longest: usize) -> Vec<usize> {
-        let plain = |p: usize| p > 1 && self.values.len() >= 2 * p && seasonality::is_seasonal(&self.values, p);
-        match self.periods.iter().any(|p| *p <= longest && plain(*p)) {
+        match self.significant_periods().any(|p| p <= longest) {
             true => Vec::new(),
-            false => self.periods.iter().copied().filter(|p| *p > longest && plain(*p)).collect(),
+            false => self.significant_periods().collect(),
         }
     }
 
     /// The longest period of which the series has at least two and that a test of its autocorrelation sees; 1 when there is
     /// none. A season can be plain while a longer one of the candidates is not.
     pub fn significant_period(&self) -> usize {
+        self.significant_periods().max().unwrap_or(1)
+    }
+
+    fn significant_periods(&self) -> impl Iterator<Item = usize> + '_ {
         let known = self.periods.iter().copied().filter(|p| *p > 1 && self.values.len() >= 2 * p);
-        known.filter(|p| seasonality::is_seasonal(&self.values, *p)).max().unwrap_or(1)
+        known.filter(|p| seasonality::is_seasonal(&self.values, *p))
     }
 }
 

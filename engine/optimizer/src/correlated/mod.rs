@@ -20,7 +20,7 @@ mod only_row;
 mod partition_windows;
 mod unnest_lateral;
 
-pub use domain::FlattenSubqueries;
+pub use domain::{FlattenSubqueries, subquery_of};
 pub use first_of_subquery::FirstOfSubquery;
 pub use join_correlated_aggregates::JoinCorrelatedAggregates;
 pub use number_lateral_rows::NumberLateralRows;

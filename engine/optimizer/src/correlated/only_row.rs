@@ -45,7 +45,7 @@ fn rewrite(expr: Expr) -> Result<Transformed<Expr>> {
     match expr {
         Expr::ScalarSubquery(subquery)
             if !subquery.outer_ref_columns.is_empty()
-                && !is_one_row(&subquery.subquery)
+                && !has_one_row(&subquery.subquery)
                 && !is_limited(&subquery.subquery) =>
         {
             let plan = only_row(&subquery)?;
@@ -56,11 +56,6 @@ fn rewrite(expr: Expr) -> Result<Transformed<Expr>> {
         }
         other => Ok(Transformed::no(other)),
     }
-}
-
-/// Whether a sub-query has one row for each row around: an aggregate without GROUP BY.
-pub(super) fn is_one_row(plan: &LogicalPlan) -> bool {
-    has_one_row(plan)
 }
 
 /// Whether other rules know how many rows there are.

@@ -3,20 +3,19 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, JoinType, NullEquality, Result, ScalarValue};
+use datafusion::common::{Column, DFSchema, JoinType, Result, ScalarValue};
 use datafusion::functions_aggregate::expr_fn::bool_or;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{
-    Aggregate, Distinct, DistinctOn, Filter, Join, JoinConstraint, LogicalPlan, Projection, SubqueryAlias, when,
-};
+use datafusion::logical_expr::{Aggregate, Distinct, DistinctOn, Filter, Join, LogicalPlan, Projection, when};
 use datafusion::prelude::{Expr, lit};
 
 use super::names::{is_lateral, outer_columns, subquery_of};
-use super::push::{Flat, named};
+use super::push::{Flat, joined_by, named, picked};
 use super::values::Domain;
 use super::{Flattener, refused};
-use crate::correlated::only_row::{is_one_row, of_rows, only_row};
+use crate::correlated::only_row::{of_rows, only_row};
+use crate::one_row_subquery::has_one_row;
 
 impl Flattener {
     /// A lateral join as a join.
@@ -34,18 +33,10 @@ impl Flattener {
         }
         self.found = true;
         let domain = Domain::new(&join.left, outer, None)?;
-        let flat = match join.right.as_ref() {
-            LogicalPlan::SubqueryAlias(alias) => {
-                let flat = self.push(&alias.input, &domain)?;
-                let aliased = SubqueryAlias::try_new(Arc::new(flat.plan), alias.alias.clone())?;
-                let columns = flat.domain.into_iter().map(|c| Column::new(Some(alias.alias.clone()), c.name)).collect();
-                Flat { plan: LogicalPlan::SubqueryAlias(aliased), domain: columns }
-            }
-            other => self.push(other, &domain)?,
-        };
+        let flat = self.push(&join.right, &domain)?;
         let schema = Arc::clone(&join.schema);
         let filter = join.filter.clone();
-        let joined = found_by(join.left, flat.plan, (&domain.keys, &flat.domain), filter, join.join_type)?;
+        let joined = joined_by(join.left, flat.plan, (&domain.keys, &flat.domain), filter, join.join_type)?;
         cut(joined, &schema)
     }
 
@@ -142,16 +133,16 @@ impl Flattener {
                     keys.iter().zip(made).map(|(key, expr)| key.with_expr(expr)).collect()
                 });
                 let made = DistinctOn::try_new(on, selected, sort, Arc::new(joined))?;
-                relabelled(LogicalPlan::Distinct(Distinct::On(made)), 0..schema.fields().len(), &schema)
+                Ok(picked(LogicalPlan::Distinct(Distinct::On(made)), 0..schema.fields().len(), &schema, Vec::new())?.plan)
             }
             LogicalPlan::Window(_) => {
                 let made = plan.with_new_exprs(exprs, vec![joined])?;
                 let columns = made.schema().columns();
-                relabelled(made, (0..before).chain(after..columns.len()), &schema)
+                Ok(picked(made, (0..before).chain(after..columns.len()), &schema, Vec::new())?.plan)
             }
             other @ (LogicalPlan::Filter(_) | LogicalPlan::Sort(_) | LogicalPlan::Aggregate(_)) => {
                 let made = other.with_new_exprs(exprs, vec![joined])?;
-                relabelled(made, 0..schema.fields().len(), &schema)
+                Ok(picked(made, 0..schema.fields().len(), &schema, Vec::new())?.plan)
             }
             _ => Err(refused("such a place")),
         }
@@ -193,7 +184,7 @@ impl Flattener {
         };
         let domain = Domain::new(&around, outer, operand)?;
         let (plan, value) = match &expr {
-            Expr::ScalarSubquery(subquery) if is_one_row(&subquery.subquery) => {
+            Expr::ScalarSubquery(subquery) if has_one_row(&subquery.subquery) => {
                 let flat = self.push(&subquery.subquery, &domain)?;
                 let name = self.name("value");
                 (valued(flat, &[&name])?, Expr::Column(Column::from_name(name)))
@@ -235,7 +226,7 @@ impl Flattener {
             _ => return Err(refused("ANY or ALL")),
         };
         let left = Arc::new(joined.clone());
-        *joined = found_by(left, plan.plan, (&domain.keys, &plan.domain), None, JoinType::Left)?;
+        *joined = joined_by(left, plan.plan, (&domain.keys, &plan.domain), None, JoinType::Left)?;
         Ok(value)
     }
 }
@@ -272,19 +263,6 @@ fn valued(flat: Flat, names: &[&str]) -> Result<Flat> {
     Ok(Flat { plan, domain: flat.domain })
 }
 
-/// Rows of the query around with the rows that belong to their values.
-fn found_by(
-    left: Arc<LogicalPlan>,
-    right: LogicalPlan,
-    (keys, domain): (&[Expr], &[Column]),
-    filter: Option<Expr>,
-    join_type: JoinType,
-) -> Result<LogicalPlan> {
-    let on = keys.iter().cloned().zip(domain.iter().cloned().map(Expr::Column)).collect();
-    let (right, nulls) = (Arc::new(right), NullEquality::NullEqualsNull);
-    Join::try_new(left, right, on, filter, join_type, JoinConstraint::On, nulls, false).map(LogicalPlan::Join)
-}
-
 /// The side of a join whose columns a sub-query, and what is looked for in it, name.
 fn side_of(expr: &Expr, sides: &[LogicalPlan; 2]) -> Result<Option<usize>> {
     let mut columns: Vec<Column> = expr.column_refs().into_iter().cloned().collect();
@@ -297,13 +275,5 @@ fn side_of(expr: &Expr, sides: &[LogicalPlan; 2]) -> Result<Option<usize>> {
 /// The columns of a schema alone.
 fn cut(plan: LogicalPlan, schema: &DFSchema) -> Result<LogicalPlan> {
     let columns = schema.columns().into_iter().map(Expr::Column).collect();
-    Projection::try_new(columns, Arc::new(plan)).map(LogicalPlan::Projection)
-}
-
-/// Columns of a plan by their places, under the names of a schema.
-fn relabelled(plan: LogicalPlan, places: impl Iterator<Item = usize>, schema: &DFSchema) -> Result<LogicalPlan> {
-    let all = plan.schema().columns();
-    let found = places.filter_map(|place| all.get(place).cloned()).zip(schema.columns());
-    let columns = found.map(|(column, name)| named(Expr::Column(column), &name)).collect();
     Projection::try_new(columns, Arc::new(plan)).map(LogicalPlan::Projection)
 }

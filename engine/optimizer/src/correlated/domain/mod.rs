@@ -28,7 +28,8 @@ use datafusion::prelude::Expr;
 use headwater_common::Error;
 use headwater_source::ErrorExt;
 
-use names::{is_lateral, names_outer_columns, subquery_of};
+pub use names::subquery_of;
+use names::{is_lateral, names_outer_columns};
 
 /// Makes joins of correlated sub-queries.
 #[derive(Debug)]

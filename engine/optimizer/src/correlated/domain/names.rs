@@ -9,7 +9,7 @@ use datafusion::logical_expr::{LogicalPlan, Subquery};
 use datafusion::prelude::Expr;
 
 /// The sub-query of an expression.
-pub(super) fn subquery_of(expr: &Expr) -> Option<&Subquery> {
+pub fn subquery_of(expr: &Expr) -> Option<&Subquery> {
     match expr {
         Expr::ScalarSubquery(subquery) => Some(subquery),
         Expr::Exists(exists) => Some(&exists.subquery),

@@ -74,7 +74,7 @@ impl Flattener {
             LogicalPlan::Union(union) => {
                 let inputs = union.inputs.iter().map(|input| self.push(input, domain).map(|flat| Arc::new(flat.plan)));
                 let plan = Union::try_new_with_loose_types(inputs.collect::<Result<_>>()?)?;
-                self.renamed(LogicalPlan::Union(plan), plan_columns(&union.schema), &union.schema)
+                before_domain(LogicalPlan::Union(plan), &union.schema)
             }
             LogicalPlan::Unnest(unnest) => {
                 let flat = self.push(&unnest.input, domain)?;
@@ -115,16 +115,6 @@ impl Flattener {
         columns.extend(flat.columns());
         let plan = LogicalPlan::Projection(Projection::try_new(columns, Arc::new(flat.plan))?);
         Ok(Flat { plan, domain: flat.domain })
-    }
-
-    /// The columns of a plan at the places `..wanted.len()` under the names that are wanted; those behind are the domain.
-    fn renamed(&mut self, plan: LogicalPlan, wanted: Vec<Column>, schema: &DFSchema) -> Result<Flat> {
-        let all = plan.schema().columns();
-        let domain = all.get(schema.fields().len()..).unwrap_or_default().to_vec();
-        let columns = all.into_iter().zip(wanted).map(|(column, name)| named(Expr::Column(column), &name));
-        let columns = columns.chain(domain.iter().cloned().map(Expr::Column)).collect();
-        let plan = LogicalPlan::Projection(Projection::try_new(columns, Arc::new(plan))?);
-        Ok(Flat { plan, domain })
     }
 
     /// The first rows of each value.
@@ -179,7 +169,7 @@ impl Flattener {
         let made = Aggregate::try_new(Arc::new(flat.plan), keys, values.collect::<Result<_>>()?)?;
         let (groups, count) = (aggregate.group_expr.len(), flat.domain.len());
         let places = (0..groups).chain(groups + count..made.schema.fields().len());
-        self.picked(LogicalPlan::Aggregate(made), places, &aggregate.schema, flat.domain)
+        picked(LogicalPlan::Aggregate(made), places, &aggregate.schema, flat.domain)
     }
 
     /// The one group of a value, which is there also without rows. A value that has none gets a row of nulls, which no aggregate counts.
@@ -190,14 +180,14 @@ impl Flattener {
         let columns = columns.chain([lit(true).alias(&found)]).collect();
         let marked = LogicalPlan::Projection(Projection::try_new(columns, Arc::new(flat.plan))?);
         let (values, keys) = domain.fresh(self)?;
-        let joined = joined_by(values, marked, (&keys, &flat.domain), JoinType::Left)?;
+        let groups: Vec<Expr> = keys.iter().cloned().map(Expr::Column).collect();
+        let joined = joined_by(Arc::new(values), marked, (&groups, &flat.domain), None, JoinType::Left)?;
         let names = Names::new(&domain.outer, &keys);
         let is_found = Expr::Column(Column::from_name(&found)).is_not_null();
         let values = aggregate.aggr_expr.iter().map(|expr| only(names.expression(expr.clone(), &scope)?, &is_found));
-        let groups: Vec<Expr> = keys.iter().cloned().map(Expr::Column).collect();
         let made = Aggregate::try_new(Arc::new(joined), groups, values.collect::<Result<_>>()?)?;
         let places = keys.len()..made.schema.fields().len();
-        self.picked(LogicalPlan::Aggregate(made), places, &aggregate.schema, keys)
+        picked(LogicalPlan::Aggregate(made), places, &aggregate.schema, keys)
     }
 
     fn distinct_on(&mut self, distinct: &DistinctOn, domain: &Domain) -> Result<Flat> {
@@ -211,8 +201,7 @@ impl Flattener {
             flat.columns().map(|column| Ok(column.sort(true, true))).chain(keys).collect::<Result<Vec<_>>>()
         });
         let made = DistinctOn::try_new(on, selected, sort.transpose()?, Arc::new(flat.plan))?;
-        let wanted = plan_columns(&distinct.schema);
-        self.renamed(LogicalPlan::Distinct(Distinct::On(made)), wanted, &distinct.schema)
+        before_domain(LogicalPlan::Distinct(Distinct::On(made)), &distinct.schema)
     }
 
     /// Windows over the rows of each value.
@@ -236,7 +225,7 @@ impl Flattener {
         let (inner, count) = (window.input.schema().fields().len(), flat.domain.len());
         let made = Window::try_new(exprs, Arc::new(flat.plan))?;
         let places = (0..inner).chain(inner + count..made.schema.fields().len());
-        self.picked(LogicalPlan::Window(made), places, &window.schema, flat.domain)
+        picked(LogicalPlan::Window(made), places, &window.schema, flat.domain)
     }
 
     /// Rows of values, some of which are from outside.
@@ -257,23 +246,7 @@ impl Flattener {
             [one] => one.as_ref().clone(),
             _ => LogicalPlan::Union(Union::try_new_with_loose_types(rows)?),
         };
-        self.renamed(all, plan_columns(&values.schema), &values.schema)
-    }
-
-    /// Columns of a plan by their places, under the names of another schema, with the domain behind them.
-    fn picked(
-        &mut self,
-        plan: LogicalPlan,
-        places: impl Iterator<Item = usize>,
-        schema: &DFSchema,
-        domain: Vec<Column>,
-    ) -> Result<Flat> {
-        let all = plan.schema().columns();
-        let wanted = places.filter_map(|place| all.get(place).cloned()).zip(plan_columns(schema));
-        let columns = wanted.map(|(column, name)| named(Expr::Column(column), &name));
-        let columns = columns.chain(domain.iter().cloned().map(Expr::Column)).collect();
-        let plan = LogicalPlan::Projection(Projection::try_new(columns, Arc::new(plan))?);
-        Ok(Flat { plan, domain })
+        before_domain(all, &values.schema)
     }
 
     /// A join whose right side sees its left one: that one is for each value then.
@@ -329,7 +302,7 @@ impl Flattener {
         let values = l.columns().zip(r.columns()).zip(&fresh).map(|((l, r), name)| coalesce(vec![l, r]).alias(name));
         let values: Vec<Expr> = values.collect();
         let joined = self.join_of(&both, (l.plan, r.plan), (on, filter), [l.domain, r.domain].concat())?;
-        let known = plan_columns(&join.schema).into_iter().map(Expr::Column);
+        let known = join.schema.columns().into_iter().map(Expr::Column);
         let plan = Projection::try_new(known.chain(values).collect(), Arc::new(joined.plan))?;
         Ok(Flat { plan: LogicalPlan::Projection(plan), domain: fresh.into_iter().map(Column::from_name).collect() })
     }
@@ -353,7 +326,7 @@ impl Flattener {
             join.null_equality,
             join.null_aware,
         )?;
-        let columns = plan_columns(&join.schema).into_iter().chain(domain.iter().cloned()).map(Expr::Column).collect();
+        let columns = join.schema.columns().into_iter().chain(domain.iter().cloned()).map(Expr::Column).collect();
         let plan = Projection::try_new(columns, Arc::new(LogicalPlan::Join(made)))?;
         Ok(Flat { plan: LogicalPlan::Projection(plan), domain })
     }
@@ -364,8 +337,26 @@ fn names(plan: &LogicalPlan, domain: &Domain) -> Result<bool> {
     Ok(outer_columns(plan)?.iter().any(|column| domain.outer.contains(column)))
 }
 
-fn plan_columns(schema: &DFSchema) -> Vec<Column> {
-    schema.columns()
+/// The columns of a plan under the names of a schema; those behind them are the domain.
+fn before_domain(plan: LogicalPlan, schema: &DFSchema) -> Result<Flat> {
+    let count = schema.fields().len();
+    let domain = plan.schema().columns().split_off(count);
+    picked(plan, 0..count, schema, domain)
+}
+
+/// Columns of a plan by their places, under the names of a schema, with the domain behind them.
+pub(super) fn picked(
+    plan: LogicalPlan,
+    places: impl Iterator<Item = usize>,
+    schema: &DFSchema,
+    domain: Vec<Column>,
+) -> Result<Flat> {
+    let all = plan.schema().columns();
+    let wanted = places.filter_map(|place| all.get(place).cloned()).zip(schema.columns());
+    let columns = wanted.map(|(column, name)| named(Expr::Column(column), &name));
+    let columns = columns.chain(domain.iter().cloned().map(Expr::Column)).collect();
+    let plan = LogicalPlan::Projection(Projection::try_new(columns, Arc::new(plan))?);
+    Ok(Flat { plan, domain })
 }
 
 /// An expression under the name of a column.
@@ -396,16 +387,15 @@ fn only(expr: Expr, condition: &Expr) -> Result<Expr> {
     Ok(kept.data)
 }
 
-/// A join on columns where null is equal to null.
+/// A join on values of the domain, where null is equal to null.
 pub(super) fn joined_by(
-    left: LogicalPlan,
+    left: Arc<LogicalPlan>,
     right: LogicalPlan,
-    (l, r): (&[Column], &[Column]),
+    (keys, domain): (&[Expr], &[Column]),
+    filter: Option<Expr>,
     join_type: JoinType,
 ) -> Result<LogicalPlan> {
-    let column = |c: &Column| Expr::Column(c.clone());
-    let on = l.iter().zip(r).map(|(l, r)| (column(l), column(r))).collect();
-    let nulls = NullEquality::NullEqualsNull;
-    let (left, right) = (Arc::new(left), Arc::new(right));
-    Join::try_new(left, right, on, None, join_type, JoinConstraint::On, nulls, false).map(LogicalPlan::Join)
+    let on = keys.iter().cloned().zip(domain.iter().cloned().map(Expr::Column)).collect();
+    let (right, nulls) = (Arc::new(right), NullEquality::NullEqualsNull);
+    Join::try_new(left, right, on, filter, join_type, JoinConstraint::On, nulls, false).map(LogicalPlan::Join)
 }
