@@ -21,7 +21,7 @@ from federation.load import TPCH, answers, clickhouse, database, folder
 HERE = pathlib.Path(__file__).parent
 # Ports of the servers, of the proxies before them, and of the proxies' counts.
 POSTGRES, CLICKHOUSE, PROXIES, CONTROL = 23015, 23123, (23216, 23217), 23218
-SECONDS_MAX = 300
+SECONDS_MAX = 60
 
 
 class Client:

@@ -105,8 +105,7 @@ impl Session {
         let id = uuid::Uuid::new_v4().to_string();
         match &prepared.inner.work {
             Work::Plan(plan) => {
-                let (tokens, shape) = (prepared.inner.tokens, prepared.shape());
-                let run = self.run_plan(id, plan, tokens, parameters, shape).await;
+                let run = self.run_plan(id, plan, prepared.inner.tokens, parameters, Some(prepared)).await;
                 run.map(|result| result.of_statement(prepared.sql())).map_err(|e| of_statement(e, prepared.sql()))
             }
             Work::PushDown(plan) => self.explain_push_down(id, plan, prepared, parameters).await,
@@ -135,7 +134,7 @@ impl Session {
         plan: &LogicalPlan,
         tokens: usize,
         parameters: Vec<ScalarValue>,
-        shape: Option<Arc<str>>,
+        prepared: Option<&Prepared>,
     ) -> Result<QueryResult> {
         let shared = &self.engine.shared;
         let permit = Arc::clone(&shared.running).acquire_owned().await;
@@ -150,6 +149,8 @@ impl Session {
             return Ok(QueryResult { id, schema: stream.schema(), update: false, stream });
         }
         let update = matches!(plan, LogicalPlan::Dml(_));
+        let look_up = prepared.filter(|p| p.is_prepared_with(&state) && p.look_up().is_some()).cloned();
+        let shape = prepared.filter(|_| look_up.is_none()).and_then(Prepared::shape);
         let (statement, timed) = (shape.and_then(|text| Statement::new(text, &state)), Arc::<Timed>::default());
         let run = Run {
             state,
@@ -162,6 +163,8 @@ impl Session {
             guard: Arc::clone(&shared.sources.plans),
             statement,
             timed: Arc::clone(&timed),
+            look_up,
+            sources: Arc::clone(&shared.sources.registry),
         };
         let Some(inner) = run.rows().await? else { return counted(id, 0) };
         let schema = inner.schema();

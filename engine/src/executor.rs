@@ -19,7 +19,8 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::future::BoxFuture;
-use futures::{FutureExt, Stream, StreamExt};
+use futures::stream::BoxStream;
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use headwater_common::{Error, Result, stop};
 use headwater_source::{ErrorExt, QueryContext};
 use tokio::runtime::{Handle, Runtime};
@@ -169,6 +170,55 @@ pub(crate) fn stream(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) ->
     };
     let task = handle()?.spawn(stop::Within::new(flag, Box::pin(batches)));
     Ok(Box::pin(PlanStream { schema, receiver, task: Some(Owned(task)) }))
+}
+
+/// The batches of a plan that reads one row: it is run by its reader, to whom the way from another thread would take longer.
+pub(crate) fn stream_here(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    let handle = handle()?;
+    let schema = plan.schema();
+    let query = context.session_config().get_extension::<QueryContext>();
+    let flag = query.map(|query| Arc::clone(query.stopped())).unwrap_or_default();
+    let batches = stream::once(async move { execute_stream(plan, context) }).try_flatten().boxed();
+    Ok(Box::pin(HereStream { schema, handle, flag, batches: Some(batches) }))
+}
+
+/// See [`stream_here`].
+struct HereStream {
+    schema: SchemaRef,
+    handle: &'static Handle,
+    flag: stop::Flag,
+    batches: Option<BoxStream<'static, Result<RecordBatch, DataFusionError>>>,
+}
+
+impl Stream for HereStream {
+    type Item = Result<RecordBatch, DataFusionError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let (handle, flag) = (self.handle, Arc::clone(&self.flag));
+        let Some(batches) = &mut self.batches else { return Poll::Ready(None) };
+        let _entered = handle.enter();
+        let poll = AssertUnwindSafe(|| stop::within(flag, || batches.poll_next_unpin(cx)));
+        let polled = std::panic::catch_unwind(poll);
+        let polled = polled.unwrap_or_else(|_| Poll::Ready(Some(Err(unexpected().into_datafusion()))));
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            self.batches = None;
+        }
+        polled
+    }
+}
+
+impl Drop for HereStream {
+    fn drop(&mut self) {
+        // What is given back to a source needs the query threads.
+        let _entered = self.handle.enter();
+        self.batches = None;
+    }
+}
+
+impl RecordBatchStream for HereStream {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
 }
 
 /// See [`stream`].

@@ -7,6 +7,7 @@
 //! | `x BETWEEN SYMMETRIC a AND b` | `x BETWEEN marker | a AND b`, which [`crate::syntax`] takes apart |
 //! | `WITH a AS [NOT] MATERIALIZED (...)` | `WITH a AS (...)`, which has the same rows |
 //! | `a # b` | `a | marker | b`, likewise |
+//! | `'a'` and `'b'` on the next line | `'a' || 'b'` |
 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -22,7 +23,7 @@ pub(crate) const XOR: &str = "bitwise xor";
 /// The statement in forms that the parser reads. What cannot be tokenized stays, for the parser to report.
 pub(crate) fn readable(sql: &str) -> String {
     let has = |word: &str| sql.as_bytes().windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes()));
-    if !has("symmetric") && !has("trim") && !has("#") && !has("materialized") {
+    if !has("symmetric") && !has("trim") && !has("#") && !has("materialized") && !breaks_texts(sql) {
         return sql.to_owned();
     }
     let Some(tokens) = tokens(sql) else { return sql.to_owned() };
@@ -39,6 +40,11 @@ pub(crate) fn readable(sql: &str) -> String {
             edits.push(Edit::replace(token, "materialized".len(), ""));
         } else if is(Some(&token.token), "not") && is(before(1), "as") && is_materialized(&tokens, at + 1) {
             edits.push(Edit::replace(token, "not".len(), ""));
+        } else if is_text(Some(&token.token))
+            && is_text(before(1))
+            && at.checked_sub(1).and_then(|i| tokens.get(i)).is_some_and(|t| t.span.end.line < token.span.start.line)
+        {
+            edits.push(Edit::insert(token, "|| "));
         } else if is_sharp(&token.token) {
             edits.push(Edit::replace(token, 1, format!("| \"{XOR}\" | ")));
         } else if keyword(Some(&token.token)) == Some(Keyword::FROM) {
@@ -53,6 +59,24 @@ pub(crate) fn readable(sql: &str) -> String {
         }
     }
     if edits.is_empty() { sql.to_owned() } else { edited(sql, &edits) }
+}
+
+/// Whether a text may go on in the next line: the standard puts such texts together.
+fn breaks_texts(sql: &str) -> bool {
+    let mut rest = sql;
+    while let Some((_, behind)) = rest.split_once('\'') {
+        let next = behind.trim_start();
+        let blanks = &behind[..behind.len() - next.len()];
+        if next.starts_with('\'') && blanks.contains('\n') {
+            return true;
+        }
+        rest = behind;
+    }
+    false
+}
+
+fn is_text(token: Option<&Token>) -> bool {
+    matches!(token, Some(Token::SingleQuotedString(_)))
 }
 
 /// Whether a token is the word behind the name of a query of WITH.
@@ -99,6 +123,7 @@ mod tests {
             ("select a # b, '#'", "select a | \"bitwise xor\" |  b, '#'"),
             ("with a as materialized (select 1) select 1", "with a as  (select 1) select 1"),
             ("with a as NOT MATERIALIZED (select 1) select 1", "with a as   (select 1) select 1"),
+            ("select 'a'\n 'b'\n\n'c', 'd' 'e'", "select 'a'\n || 'b'\n\n|| 'c', 'd' 'e'"),
             ("select a #b, 5#3", "select a | \"bitwise xor\" | b, 5| \"bitwise xor\" | 3"),
         ] {
             assert_eq!(readable(sql), want);
@@ -108,6 +133,7 @@ mod tests {
             "select trim(both 'a' from x)",
             "select 'trim(both from x)', symmetric from t",
             "select 1 as materialized",
+            "select 'a\n', '\n'",
         ] {
             assert_eq!(readable(sql), sql);
         }

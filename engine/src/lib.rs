@@ -37,6 +37,7 @@ mod json_operators;
 mod keyword_forms;
 mod known_table;
 mod label;
+mod look_up;
 mod memory;
 mod missing_table;
 mod models;

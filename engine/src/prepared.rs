@@ -16,6 +16,7 @@ use headwater_optimizer::ExactLiterals;
 
 use crate::constant_row;
 use crate::error::classify;
+use crate::look_up::LookUp;
 use crate::models::ModelStatement;
 use crate::source_statement::SourceStatement;
 use crate::{explain, explain_rewrites};
@@ -39,6 +40,8 @@ pub(crate) struct PreparedInner {
     pub(crate) tokens: usize,
     /// Its text without constants, once it was needed.
     shape: OnceLock<Option<Arc<str>>>,
+    /// What is known of it as a look-up of one row, once it ran.
+    look_up: OnceLock<Option<LookUp>>,
 }
 
 impl fmt::Debug for PreparedInner {
@@ -85,6 +88,7 @@ impl Prepared {
                 tokens,
                 state: Arc::clone(state),
                 shape: OnceLock::new(),
+                look_up: OnceLock::new(),
             }),
         })
     }
@@ -98,6 +102,15 @@ impl Prepared {
     pub(crate) fn shape(&self) -> Option<Arc<str>> {
         let shape = self.inner.shape.get_or_init(|| crate::plan_guard::shape(&self.inner.sql).map(Arc::from));
         shape.as_ref().map(Arc::clone)
+    }
+
+    /// The statement as a look-up of one row, if it is one.
+    pub(crate) fn look_up(&self) -> Option<&LookUp> {
+        let known = self.inner.look_up.get_or_init(|| match &self.inner.work {
+            Work::Plan(plan) => LookUp::of(plan, self.inner.parameters.fields().len()),
+            _ => None,
+        });
+        known.as_ref()
     }
 
     /// Schema of the result. A statement that changes something returns one `count` column of type `UInt64`.

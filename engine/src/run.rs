@@ -21,7 +21,7 @@ use headwater_optimizer::{ExactLiterals, StopJoins, rows_of_large_values};
 use headwater_source::error::find;
 use headwater_source::exact_cast::exact_cast;
 use headwater_source::write::OmittedColumns;
-use headwater_source::{ErrorExt, QueryContext};
+use headwater_source::{ErrorExt, QueryContext, SourceRegistry};
 
 use crate::change::{self, Change};
 use crate::error::classify;
@@ -32,6 +32,7 @@ use crate::guard::{planning, subqueries};
 use crate::memory::QueryShare;
 use crate::not_null;
 use crate::plan_guard::{PlanGuard, Statement, Timed};
+use crate::prepared::Prepared;
 use crate::recursion_rounds;
 
 /// A table that keeps changing between planning and reading is tried so often.
@@ -69,6 +70,9 @@ pub(crate) struct Run {
     /// How the guard knows the statement; `None` when its plans are not guarded.
     pub(crate) statement: Option<Statement>,
     pub(crate) timed: Arc<Timed>,
+    /// The statement, when it may be a look-up and the session is as it was prepared in.
+    pub(crate) look_up: Option<Prepared>,
+    pub(crate) sources: Arc<SourceRegistry>,
 }
 
 impl Run {
@@ -119,17 +123,29 @@ impl Run {
     }
 
     async fn start(&self) -> Result<Option<SendableRecordBatchStream>> {
-        let (plan, parameters) = (self.plan.clone(), self.parameters.clone());
         let query = Arc::new(self.query.anew());
+        if let Some(known) = self.look_up.as_ref().and_then(Prepared::look_up)
+            && let Some(physical) = known.plan(&self.parameters, &self.sources).map_err(classify)?
+        {
+            let id = query.id.clone();
+            let config = self.state.config().clone().with_extension(query);
+            let context = task_context(id, self.state.session_id(), config, &self.runtime, &self.limits);
+            return executor::stream_here(physical, Arc::new(context)).map(Some);
+        }
+        let (plan, parameters) = (self.plan.clone(), self.parameters.clone());
         let mut state = self.state.as_ref().clone();
         state.mark_start_execution();
         state.config_mut().set_extension(Arc::new(OmittedColumns::of(&plan)));
         state.config_mut().set_extension(Arc::clone(&query));
         let (runtime, limits) = (Arc::clone(&self.runtime), Arc::clone(&self.limits));
         let (guard, statement, timed) = (Arc::clone(&self.guard), self.statement.clone(), Arc::clone(&self.timed));
+        let look_up = self.look_up.clone();
         let step = async move {
             let planned = guard.plan(statement.as_ref(), &mut state, &plan, &parameters, &timed).await?;
             let Some((mut planned, plan)) = planned else { return Ok(None) };
+            if let Some(look_up) = look_up.as_ref().and_then(Prepared::look_up) {
+                look_up.planned(&planned, &parameters);
+            }
             if let Some(rows) = rows_of_large_values(&planned).map_err(classify)? {
                 // Operators take the size of their batches from here, some of them when they are planned.
                 let rows = rows.min(state.config().batch_size());

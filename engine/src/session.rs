@@ -22,7 +22,7 @@ use crate::float_literals;
 use crate::function_hint;
 use crate::guard::balance::balance;
 use crate::guard::concat::CapFunctions;
-use crate::guard::{expansion, kinds, multisets, planning, read_twice, recursion, shape, subqueries};
+use crate::guard::{expansion, kinds, multisets, planning, read_twice, recursion, shape, subqueries, whole_rows};
 use crate::insert_values;
 use crate::json_operators;
 use crate::models::{self, ModelStatement};
@@ -252,6 +252,7 @@ impl Session {
             balance(&mut statement);
             unique_names::make(&mut statement);
             multisets::check(&mut statement)?;
+            whole_rows::check(&mut statement)?;
             read_twice::check(&mut statement, &state)?;
             view_arguments::resolve(&mut statement, &mut state, &sources).await?;
             float_literals::mark(&mut statement)?;
@@ -271,6 +272,7 @@ impl Session {
             let plan = ExactLiterals::rewrite(plan).and_then(exact_writes::make).and_then(scans_apart::make);
             let plan = plan.map_err(classify)?;
             kinds::check(&plan, &engine)?;
+            subqueries::check_aggregates(&plan)?;
             let plan = computable(plan, &state)?;
             let work = match plan {
                 LogicalPlan::Statement(PlanStatement::SetVariable(set)) if asked.is_none() => {

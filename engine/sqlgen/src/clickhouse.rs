@@ -7,7 +7,7 @@
 use datafusion::common::ScalarValue;
 use headwater_common::{Error, Result};
 
-use crate::dialect::{Dialect, check_name};
+use crate::dialect::{ARRAY_MIN, Dialect, check_name};
 use crate::literal::{Literal, civil, decimal};
 use crate::select::Query;
 use crate::writer::{Mode, Writer};
@@ -153,6 +153,29 @@ impl Dialect for ClickHouse {
 
     fn no_columns(&self) -> &'static str {
         "1 "
+    }
+
+    /// A text is one token, however many values it holds: 30,000 numbers are read in a sixth of the time.
+    fn constant_list(&self, values: &[Literal], out: &mut String) -> Result<bool> {
+        let Some(first) = values.first().filter(|_| values.len() >= ARRAY_MIN) else { return Ok(false) };
+        let is_text = first.type_name == "String";
+        if !is_text && !first.type_name.starts_with("Int") && !first.type_name.starts_with("UInt") {
+            return Ok(false);
+        }
+        let mut text = String::from("[");
+        for (i, value) in values.iter().enumerate() {
+            let alike = value.type_name == first.type_name && value.around == ("", "");
+            let Some(element) = value.text.as_ref().filter(|_| alike) else { return Ok(false) };
+            text.push_str(if i == 0 { "" } else { "," });
+            if is_text {
+                quoted(element, '\'', &mut text);
+            } else {
+                text.push_str(element);
+            }
+        }
+        text.push(']');
+        self.typed(Some(&text), &format!("Array({})", first.type_name), out)?;
+        Ok(true)
     }
 
     fn list_element(&self, value: &ScalarValue, out: &mut String) -> Result<bool> {
@@ -415,6 +438,25 @@ mod tests {
         let other = Expr::compare(Expr::column("a"), Operator::IsDistinctFrom, Expr::Value(ScalarValue::Int8(Some(1))));
         let want = "(NOT coalesce((`a` = CAST('1' AS Int8)), ((`a` IS NULL) AND (CAST('1' AS Int8) IS NULL))))";
         assert_eq!(write(&other, Mode::Inline).text, want);
+    }
+
+    #[test]
+    fn many_values_are_one_constant() {
+        let list = |values: Vec<ScalarValue>| {
+            let list = values.into_iter().map(Expr::Value).collect();
+            write(&Expr::InList { expr: Box::new(Expr::column("a")), list, negated: false }, Mode::Bind).text
+        };
+        let numbers = list((0..32).map(|i| ScalarValue::from(i - 1i64)).collect());
+        assert!(
+            numbers.starts_with("(`a` IN (CAST('[-1,0,1,2,") && numbers.ends_with(",30]' AS Array(Int64))))"),
+            "{numbers}"
+        );
+        let mut texts = vec![ScalarValue::from("it's \\ \n"); 32];
+        let text = list(texts.clone());
+        assert!(text.starts_with(r"(`a` IN (CAST('[\'it\\\'s \\\\ \\x0A\',"), "{text}");
+        texts.push(ScalarValue::from(1i64));
+        assert!(list(texts).starts_with(r"(`a` IN ('it\'s \\ \x0A', "), "of several types");
+        assert!(list(vec![ScalarValue::from(1i64); 31]).starts_with("(`a` IN (1, 1, "));
     }
 
     #[test]

@@ -66,6 +66,11 @@ pub trait Dialect: Debug + Send + Sync {
         None
     }
 
+    /// Appends many values of one type as one constant that IN takes for a list, where that is read faster than the list.
+    fn constant_list(&self, _values: &[Literal], _out: &mut String) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Appends an element of an IN list in a shorter form than [`Dialect::literal`] has, where one exists that means the same.
     fn list_element(&self, _value: &ScalarValue, _out: &mut String) -> Result<bool> {
         Ok(false)
@@ -73,7 +78,7 @@ pub trait Dialect: Debug + Send + Sync {
 }
 
 /// Shorter lists are written as they are.
-const ARRAY_MIN: usize = 32;
+pub(crate) const ARRAY_MIN: usize = 32;
 
 /// PostgreSQL and databases that speak its SQL.
 ///

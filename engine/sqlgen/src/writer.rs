@@ -368,13 +368,18 @@ impl<'a> Writer<'a> {
         self.push("(");
         self.write(expr)?;
         let literals: Option<Vec<Literal>> = list.iter().map(|element| self.literal_of(element)).collect();
-        if let Some((text, type_name)) = literals.and_then(|values| self.dialect.array(&values)) {
+        let literals = literals.unwrap_or_default();
+        if let Some((text, type_name)) = self.dialect.array(&literals) {
             self.push(if negated { " <> ALL (" } else { " = ANY (" });
             self.typed(Some(text), &type_name)?;
             self.push("))");
             return Ok(());
         }
         self.push(if negated { " NOT IN (" } else { " IN (" });
+        if self.dialect.constant_list(&literals, &mut self.out)? {
+            self.push("))");
+            return Ok(());
+        }
         self.comma_separated(list, |w, element| match element {
             Expr::Value(value) if w.dialect.list_element(value, &mut w.out)? => Ok(()),
             other => w.write(other),

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan, Subquery};
 use headwater_common::{Error, Result};
 use headwater_optimizer::subquery_of;
@@ -25,6 +25,49 @@ pub(crate) fn check(plan: &LogicalPlan) -> Result<()> {
     })?;
     match left {
         Some((expr, place)) => Err(Error::unsupported(refusal(&expr, place))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a bound plan with an aggregate in a sub-query whose arguments are columns of the query around only: by the standard it
+/// is computed over the rows of that query, of which DataFusion knows nothing.
+pub(crate) fn check_aggregates(plan: &LogicalPlan) -> Result<()> {
+    let mut found = None;
+    let looked = plan.apply_with_subqueries(|node| {
+        let LogicalPlan::Aggregate(aggregate) = node else { return Ok(TreeNodeRecursion::Continue) };
+        let own = |column: &datafusion::common::Column| aggregate.input.schema().has_column(column);
+        for expr in &aggregate.aggr_expr {
+            let (mut inner, mut outer) = (false, false);
+            expr.apply(|expr| {
+                match expr {
+                    Expr::Column(_) => inner = true,
+                    Expr::OuterReferenceColumn(..) => outer = true,
+                    other => {
+                        for column in subquery_of(other).into_iter().flat_map(references) {
+                            inner |= own(&column);
+                            outer |= !own(&column);
+                        }
+                    }
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+            if outer && !inner {
+                let plain = expr.clone().unalias().transform(|expr| match expr {
+                    Expr::OuterReferenceColumn(_, column) => Ok(Transformed::yes(Expr::Column(column))),
+                    other => Ok(Transformed::no(other)),
+                })?;
+                found = Some(plain.data.human_display().to_string());
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    looked.map_err(classify)?;
+    match found {
+        Some(text) => Err(Error::unsupported(format!(
+            "{text} in a sub-query has only columns of the query around it, so that it belongs to that query by the SQL standard; compute \
+             it there, or over a column of the sub-query"
+        ))),
         None => Ok(()),
     }
 }

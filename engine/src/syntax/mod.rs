@@ -14,6 +14,7 @@ mod groups;
 mod intervals;
 mod like_escape;
 mod operators;
+mod orders;
 pub(crate) mod ordinals;
 pub(crate) mod outer_fields;
 mod own_casts;
@@ -28,6 +29,7 @@ mod timestamps;
 mod typed_texts;
 mod unnests;
 mod using_joins;
+mod values;
 mod windows;
 mod with_names;
 mod xor;
@@ -51,6 +53,9 @@ pub(crate) fn correct(statement: &mut Statement) -> Result<()> {
     deletes::without_alias(inner);
     with_names::tell_apart(inner);
     VisitMut::visit(inner, &mut Corrector).break_value().map_or(Ok(()), Err)?;
+    if let SqlStatement::Query(query) = inner {
+        orders::keep(query, true);
+    }
     own_casts::of_insert(inner);
     Ok(())
 }
@@ -79,11 +84,14 @@ impl VisitorMut for Corrector {
     type Break = Error;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        step(values::check(query.body.as_ref()))?;
         step(fetch::rewrite(query))
     }
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         own_casts::of_recursion(query);
+        orders::keep(query, false);
+        step(windows::in_order(query))?;
         step(using_joins::resolve(query))
     }
 

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, ExcludeSelectItem, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, OrderBy,
     OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, VisitMut, VisitorMut,
-    WildcardAdditionalOptions,
+    WildcardAdditionalOptions, visit_expressions,
 };
 use headwater_common::{Error, Result};
 
@@ -25,7 +25,7 @@ pub(super) fn resolve(query: &mut Query) -> Result<()> {
     let SetExpr::Select(select) = query.body.as_mut() else { return Ok(()) };
     let joins: Vec<&Join> = select.from.iter().flat_map(|t| &t.joins).collect();
     // DataFusion reads all others right but in WHERE.
-    let must = joins.iter().any(|j| is_outer(j)) || joins.iter().filter(|j| uses(j)).count() > 1;
+    let must = joins.iter().any(|j| is_outer(j)) || joins.iter().filter(|j| uses(j)).count() > 1 || names_joined(&joins);
     if !joins.iter().any(|j| is_outer(j) || uses(j)) {
         return Ok(());
     }
@@ -122,6 +122,8 @@ fn merge(select: &mut Select) -> Result<(Merged, Tables)> {
                 if let Some(condition) = condition {
                     *slot = JoinConstraint::On(condition);
                 }
+            } else if let Some(JoinConstraint::On(condition)) = constraint_mut(&mut join.join_operator) {
+                rename(condition, &merged);
             }
             single = None;
         }
@@ -138,6 +140,30 @@ fn note(side: &Expr, tables: &mut Tables) {
     {
         columns.push(column.clone());
     }
+}
+
+/// Whether a later ON names a joined column without its table.
+fn names_joined(joins: &[&Join]) -> bool {
+    let mut columns: Vec<&Ident> = Vec::new();
+    for join in joins {
+        match constraint(&join.join_operator) {
+            Some(JoinConstraint::Using(names)) => {
+                columns.extend(names.iter().filter_map(|name| name.0.last()?.as_ident()));
+            }
+            Some(JoinConstraint::On(condition)) if names_any(condition, &columns) => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+fn names_any(condition: &Expr, columns: &[&Ident]) -> bool {
+    let mut named = false;
+    let _ = visit_expressions(condition, |expr| {
+        named |= matches!(expr, Expr::Identifier(name) if columns.iter().any(|column| same(column, name)));
+        ControlFlow::<()>::Continue(())
+    });
+    named
 }
 
 fn uses(join: &Join) -> bool {

@@ -6,7 +6,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, NamedWindowDefinition, NamedWindowExpr, Select, VisitMut, VisitorMut, WindowSpec, WindowType,
+    Expr, Ident, NamedWindowDefinition, NamedWindowExpr, OrderBy, OrderByKind, Query, Select, SetExpr, VisitMut,
+    VisitorMut, WindowSpec, WindowType,
 };
 use headwater_common::{Error, Result};
 
@@ -37,6 +38,26 @@ pub(super) fn make_whole(select: &mut Select) -> Result<()> {
     Ok(())
 }
 
+/// Gives windows that ORDER BY names their specifications, which DataFusion looks for in the SELECT list only. The SELECT's windows are
+/// whole.
+pub(super) fn in_order(query: &mut Query) -> Result<()> {
+    let SetExpr::Select(select) = query.body.as_ref() else { return Ok(()) };
+    let Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) = &mut query.order_by else { return Ok(()) };
+    let known = select.named_window.iter().filter_map(|NamedWindowDefinition(name, window)| match window {
+        NamedWindowExpr::WindowSpec(spec) => Some((name.clone(), spec.clone())),
+        NamedWindowExpr::NamedWindow(_) => None,
+    });
+    let known: Known = known.collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    let mut user = User { known: &known };
+    match keys.iter_mut().map(|key| VisitMut::visit(&mut key.expr, &mut user)).find_map(ControlFlow::break_value) {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
 struct User<'a> {
     known: &'a Known,
 }
@@ -46,6 +67,11 @@ impl VisitorMut for User<'_> {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
+        if let Some(WindowType::NamedWindow(name)) = &function.over
+            && let Ok(known) = spec(self.known, name)
+        {
+            function.over = Some(WindowType::WindowSpec(known));
+        }
         if let Some(WindowType::WindowSpec(spec)) = &mut function.over
             && spec.window_name.is_some()
         {

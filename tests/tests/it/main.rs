@@ -23,6 +23,7 @@ mod flight;
 mod injections;
 mod join_order;
 mod learning;
+mod look_ups;
 mod ml;
 mod models;
 mod models_store;

@@ -162,7 +162,7 @@ impl Default for ModelsConfig {
 impl Default for OptimizerConfig {
     fn default() -> Self {
         Self {
-            join_order: false,
+            join_order: true,
             push_down_plan: true,
             bind_join: true,
             share_reads: true,

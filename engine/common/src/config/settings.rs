@@ -37,7 +37,7 @@ settings! {
     "engine.batch_rows" = "8192", "Rows per record batch.";
     "engine.file_roots" = "", "Folders below which CREATE SOURCE ... TYPE files may read; none when unset.";
     "engine.object_store_hosts" = "", "Hosts, with or without port, that CREATE SOURCE ... TYPE files may reach at private, loopback or link-local addresses.";
-    "optimizer.join_order" = "false", "Whether joins of three or more tables are put into the order that is expected to cost least.";
+    "optimizer.join_order" = "true", "Whether joins of three or more tables are put into the order that is expected to cost least.";
     "models.location" = "", "Folder or URL (s3://, gs://, az://, file://) of stored models; they are in memory and gone with the process when unset.";
     "models.options" = "", "Table of options of the object store at models.location, such as aws_region.";
     "models.allow_changes" = "true", "Whether sessions may make, change and drop stored models.";

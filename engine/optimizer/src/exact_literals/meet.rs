@@ -12,7 +12,7 @@ use datafusion::prelude::Expr;
 
 use super::float::{as_float, is_float};
 use super::origin::Origins;
-use super::{bytes, texts, times};
+use super::{arrays, bytes, texts, times};
 
 /// Values that are compared with each other. Whatever their types become, the result is a boolean.
 pub(super) fn meet_compared(all: &mut [Expr], schema: &DFSchema, origins: &Origins<'_>) -> Result<()> {
@@ -28,6 +28,7 @@ pub(super) fn meet(all: &mut [Expr], schema: &DFSchema, origins: &Origins<'_>) -
 fn meet_as(all: &mut [Expr], schema: &DFSchema, origins: &Origins<'_>, settled: bool) -> Result<()> {
     let types = types(all, schema);
     bytes::meet(all, &types)?;
+    arrays::meet(all, &types)?;
     if !types.iter().any(DataType::is_decimal) {
         return times::meet(all, &types, settled);
     }

@@ -1,5 +1,6 @@
 //! Literals keep their digits and find the type of what they meet.
 
+mod arrays;
 mod bound;
 mod bytes;
 mod columns;
@@ -36,7 +37,7 @@ use self::origin::{CHOOSING, Origins, keeps_digits};
 /// - in `/` and `%` with a literal, whose decimal quotients would have a few digits only,
 /// - as the argument of a function that does not keep digits.
 ///
-/// A text that meets bytes says bytes as in Postgres, and one that meets truth values may say one.
+/// A text that meets bytes or an array says them as in Postgres, and one that meets truth values may say one.
 ///
 /// A text that is compared with decimals is a number of exactly its digits; DataFusion would round it to their scale.
 ///
@@ -67,7 +68,7 @@ impl ExactLiterals {
 /// Whether there is anything to put right.
 fn is_concerned(plan: &LogicalPlan) -> Result<bool> {
     let concerns = |t: &DataType| {
-        let meets_texts = t.is_decimal() || is_binary(t) || *t == DataType::Boolean;
+        let meets_texts = t.is_decimal() || is_binary(t) || arrays::is_list(t) || *t == DataType::Boolean;
         meets_texts || is_date(t) || is_time(t) || matches!(t, DataType::Timestamp(..))
     };
     let is_literal = |expr: &Expr| match expr {
@@ -161,6 +162,7 @@ pub fn rewrite_named(
 fn rewrite_expr(expr: Expr, schema: &DFSchema, origins: &Origins<'_>) -> Result<Transformed<Expr>> {
     match expr {
         Expr::Cast(cast) => match folded(cast) {
+            Expr::Cast(cast) if arrays::is_list(cast.field.data_type()) => arrays::read(cast, schema).map(Transformed::yes),
             Expr::Cast(cast) => times::typed(cast, schema, origins.is_settled()).map(Transformed::yes),
             double => Ok(Transformed::yes(double)),
         },

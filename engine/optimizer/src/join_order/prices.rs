@@ -85,6 +85,6 @@ pub(super) fn share_max(keys: f64) -> f64 {
     match keys {
         few if few <= 1_000.0 => 0.8,
         many if many > 50_000.0 => 0.1,
-        _ => 1.0 / 3.0,
+        _ => 0.2,
     }
 }

@@ -40,6 +40,9 @@ pub(super) fn gate(node: &Node<'_>) -> Gate {
     if is_plain_scan(node.plan) || !may_be_cut(node) {
         return Gate::Keep(None);
     }
+    if drops_columns(node) && node.inputs.iter().all(|input| gate(input) == Gate::Push) {
+        return Gate::Push;
+    }
     let Some((bytes, apart)) = node.estimate.bytes().zip(node.apart) else { return unknown(node) };
     let streams = if node.largest_scan >= ROWS_PARALLEL { ONE_STREAM } else { 1.0 };
     // The inputs of a projection over one table are read in ranges and cost nothing to compute.
@@ -124,6 +127,13 @@ fn has_fetch(plan: &LogicalPlan) -> bool {
         LogicalPlan::Projection(projection) => has_fetch(&projection.input),
         _ => false,
     }
+}
+
+/// A part that returns fewer columns of its input and nothing else: a statement is the shorter for it.
+fn drops_columns(node: &Node<'_>) -> bool {
+    let LogicalPlan::Projection(projection) = node.plan else { return false };
+    let narrower = |input: &Node<'_>| node.estimate.width() <= input.estimate.width();
+    projection.expr.iter().all(is_column) && node.inputs.iter().all(narrower)
 }
 
 fn is_column(expr: &Expr) -> bool {

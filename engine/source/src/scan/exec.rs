@@ -186,6 +186,27 @@ impl RemoteScanExec {
         })
     }
 
+    /// Whether it returns all rows that pass its filters over one connection.
+    pub fn reads_all_at_once(&self) -> bool {
+        let whole = matches!(self.bounds.as_slice(), [PartitionBounds::Whole]);
+        whole
+            && self.keys.is_empty()
+            && !self.command.count
+            && self.command.fetch.is_none()
+            && self.command.order.is_empty()
+    }
+
+    /// The same scan with other filters, when the source computes them exactly; `None` otherwise.
+    pub fn with_filters(&self, filters: Vec<Expr>, sources: &SourceRegistry) -> Result<Option<Self>> {
+        let source = sources.remote(&self.command.source).map_err(ErrorExt::into_datafusion)?;
+        if !filters.iter().all(|filter| source.filter_support(&self.table, filter).is_exact()) {
+            return Ok(None);
+        }
+        let command = ScanCommand { filters, ..self.command.as_ref().clone() };
+        let text = source.render(&command, &PartitionBounds::Whole).map_err(ErrorExt::into_datafusion)?;
+        Self::try_new(command, Arc::clone(&self.table), self.bounds.clone(), text).map(Some)
+    }
+
     /// The same scan as one range that returns the first `fetch` rows in `order`, when the source sorts exactly as Headwater
     /// does; `None` otherwise.
     pub fn with_top_n(&self, order: Vec<SortKey>, fetch: u64, sources: &SourceRegistry) -> Result<Option<Self>> {
