@@ -150,8 +150,7 @@ fn unexpected() -> Error {
 pub(crate) fn stream(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
     let schema = plan.schema();
     let (sender, receiver) = mpsc::channel(1);
-    let query = context.session_config().get_extension::<QueryContext>();
-    let flag = query.map(|query| Arc::clone(query.stopped())).unwrap_or_default();
+    let flag = flag_of(&context);
     let batches = async move {
         let mut batches = match execute_stream(plan, context) {
             Ok(batches) => batches,
@@ -172,12 +171,17 @@ pub(crate) fn stream(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) ->
     Ok(Box::pin(PlanStream { schema, receiver, task: Some(Owned(task)) }))
 }
 
+/// The flag of the query that a plan runs for.
+fn flag_of(context: &TaskContext) -> stop::Flag {
+    let query = context.session_config().get_extension::<QueryContext>();
+    query.map(|query| Arc::clone(query.stopped())).unwrap_or_default()
+}
+
 /// The batches of a plan that reads one row: it is run by its reader, to whom the way from another thread would take longer.
 pub(crate) fn stream_here(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
     let handle = handle()?;
     let schema = plan.schema();
-    let query = context.session_config().get_extension::<QueryContext>();
-    let flag = query.map(|query| Arc::clone(query.stopped())).unwrap_or_default();
+    let flag = flag_of(&context);
     let batches = stream::once(async move { execute_stream(plan, context) }).try_flatten().boxed();
     Ok(Box::pin(HereStream { schema, handle, flag, batches: Some(batches) }))
 }

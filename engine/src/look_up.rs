@@ -60,9 +60,7 @@ impl LookUp {
         });
         let (places, keys): (Vec<_>, Vec<_>) = compared.collect::<Option<Vec<_>>>()?.into_iter().unzip();
         let each_once = keys.len() == parameters && (0..parameters).all(|n| keys.iter().any(|key| key.parameter == n));
-        let primary = meta.primary_key.iter().map(|(_, columns)| columns);
-        let is_one_row = primary.chain(&meta.unique_keys).any(|key| key.iter().all(|column| places.contains(column)));
-        (each_once && is_one_row).then(|| Self { keys, plan: OnceLock::new() })
+        (each_once && meta.is_unique(&places)).then(|| Self { keys, plan: OnceLock::new() })
     }
 
     /// Is told how a run with these values was planned.

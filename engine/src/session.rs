@@ -272,7 +272,6 @@ impl Session {
             let plan = ExactLiterals::rewrite(plan).and_then(exact_writes::make).and_then(scans_apart::make);
             let plan = plan.map_err(classify)?;
             kinds::check(&plan, &engine)?;
-            subqueries::check_aggregates(&plan)?;
             let plan = computable(plan, &state)?;
             let work = match plan {
                 LogicalPlan::Statement(PlanStatement::SetVariable(set)) if asked.is_none() => {
@@ -395,6 +394,7 @@ fn computable(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
     if !subqueries::has_any(&plan)? {
         return Ok(plan);
     }
+    subqueries::check_aggregates(&plan)?;
     let plan = FlattenSubqueries::lossy(&plan).map_err(classify)?.unwrap_or(plan);
     let Err(refused) = computed(&plan, state) else { return Ok(plan) };
     let rewritings: [fn(&LogicalPlan) -> Option<LogicalPlan>; 2] =

@@ -59,6 +59,6 @@ pub use remote_query_table::RemoteQueryTable;
 pub use scan::{
     BatchReader, CollectKeysExec, CollectedKey, Kept, KeyFilter, KeySlot, Notes, OpenQuery, OpenScan, Outcome,
     PartitionBounds, Refused, RemoteColumn, RemoteQuery, RemoteQueryExec, RemoteScanExec, RemoteText, ScanCommand,
-    SharedReadExec, SortKey, TupleKey, read_batches, reads_the_same,
+    SharedReadExec, SortKey, TupleKey, key_share_max, read_batches, reads_the_same,
 };
 pub use source::{RemoteSource, Source};

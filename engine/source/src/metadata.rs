@@ -206,6 +206,12 @@ impl TableMeta {
         table
     }
 
+    /// Whether no two rows have the same values, none of them null, in the columns at these places.
+    pub fn is_unique(&self, places: &[usize]) -> bool {
+        let mut keys = self.primary_key.iter().map(|(_, columns)| columns).chain(&self.unique_keys);
+        keys.any(|key| !key.is_empty() && key.iter().all(|column| places.contains(column)))
+    }
+
     /// Primary and unique keys as DataFusion's constraints.
     pub fn constraints(&self) -> Constraints {
         let primary = self.primary_key.iter().map(|(_, columns)| Constraint::PrimaryKey(columns.clone()));

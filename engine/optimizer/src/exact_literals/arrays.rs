@@ -15,11 +15,8 @@ pub(super) fn is_list(data_type: &DataType) -> bool {
     matches!(data_type, DataType::List(_) | DataType::LargeList(_))
 }
 
-/// A cast of a text literal to a list as the list that Postgres reads in it. Arrow would make a list of one element.
+/// A cast to a list, of a text literal as the list that Postgres reads in it. Arrow would make a list of one element.
 pub(super) fn read(cast: Cast, schema: &DFSchema) -> Result<Expr> {
-    if !is_list(cast.field.data_type()) {
-        return Ok(Expr::Cast(cast));
-    }
     if let Some(text) = text_of(&cast.expr) {
         return list_of(text, cast.field.data_type()).map(|list| Expr::Literal(list, None));
     }

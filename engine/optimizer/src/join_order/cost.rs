@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use headwater_source::key_share_max;
+
 use super::hypergraph::{Pairing, Set, pairing, single};
 use super::model::{Model, Side};
 use super::prices::Prices;
@@ -224,5 +226,5 @@ impl Entry {
 fn share(build: &Side, build_rows: f64, probe: &Side, probe_rows: f64) -> Option<f64> {
     let keys = build.distinct.unwrap_or(build_rows).min(build_rows);
     let share = (keys / probe.distinct.unwrap_or(probe_rows).max(1.0)).min(1.0);
-    (keys <= super::prices::KEYS_MAX && share <= super::prices::share_max(keys)).then_some(share)
+    (keys <= super::prices::KEYS_MAX && share <= key_share_max(keys)).then_some(share)
 }

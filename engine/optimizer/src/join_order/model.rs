@@ -265,6 +265,5 @@ fn base(plan: &LogicalPlan, column: &Column) -> Option<(Arc<TableMeta>, String)>
 /// Whether no two rows of a table have the same values in these columns.
 fn is_unique(table: &TableMeta, names: &[String]) -> bool {
     let places: Vec<usize> = names.iter().filter_map(|n| table.columns.iter().position(|c| c.name() == n)).collect();
-    let keys = table.primary_key.iter().map(|(_, columns)| columns).chain(&table.unique_keys);
-    keys.into_iter().any(|key| !key.is_empty() && key.iter().all(|column| places.contains(column)))
+    table.is_unique(&places)
 }

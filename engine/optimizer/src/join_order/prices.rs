@@ -79,12 +79,3 @@ impl Prices {
         prices.statement + rows * (prices.row + width * prices.byte)
     }
 }
-
-/// Largest share of the values of a column at which so many keys are sent, as the scans decide.
-pub(super) fn share_max(keys: f64) -> f64 {
-    match keys {
-        few if few <= 1_000.0 => 0.8,
-        many if many > 50_000.0 => 0.1,
-        _ => 0.2,
-    }
-}

@@ -16,7 +16,7 @@ pub use command::{OpenScan, PartitionBounds, RemoteText, ScanCommand, SortKey, l
 pub use estimate::estimate;
 pub use exec::RemoteScanExec;
 pub(crate) use keys::sample_filters;
-pub use keys::{CollectKeysExec, CollectedKey, KeyFilter, KeySlot, TupleKey};
+pub use keys::{CollectKeysExec, CollectedKey, KeyFilter, KeySlot, TupleKey, key_share_max};
 pub use query_exec::RemoteQueryExec;
 pub use read::{BatchReader, read_batches};
 pub use remote_query::{Kept, Notes, OpenQuery, Outcome, Refused, RemoteColumn, RemoteQuery};

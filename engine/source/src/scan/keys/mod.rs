@@ -17,6 +17,7 @@ pub use slot::KeySlot;
 use slot::Keys;
 
 pub(super) use keyed::{KeyedLeaf, Reading, keyed_stream};
+pub use restrict::key_share_max;
 pub(crate) use restrict::sample_filters;
 pub(super) use restrict::{Facts, Restriction, restriction};
 

@@ -65,12 +65,16 @@ impl Facts {
             None if keys <= FEW_KEYS && keys * 2.0 <= rows => 0.0,
             None => keys * ROWS_OF_VALUE / rows.max(1.0),
         };
-        share
-            <= match keys {
-                few if few <= FEW_KEYS => FEW_SHARE_MAX,
-                many if many > STATEMENT_KEYS as f64 => STATEMENTS_SHARE_MAX,
-                _ => SHARE_MAX,
-            }
+        share <= key_share_max(keys)
+    }
+}
+
+/// Largest share of the distinct values of a column at which so many keys are sent.
+pub fn key_share_max(keys: f64) -> f64 {
+    match keys {
+        few if few <= FEW_KEYS => FEW_SHARE_MAX,
+        many if many > STATEMENT_KEYS as f64 => STATEMENTS_SHARE_MAX,
+        _ => SHARE_MAX,
     }
 }
 
